@@ -1,0 +1,14 @@
+//! A Kubernetes operator for which a new kind of resource costs no code: `watches.yaml` maps a kind to a Helm chart.
+
+pub mod chart;
+pub mod diagnostic;
+pub mod functions;
+pub mod readiness;
+pub mod release;
+pub mod render;
+pub mod status;
+pub mod template;
+pub mod value;
+pub mod values;
+pub mod watches;
+pub mod yaml;

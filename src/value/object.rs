@@ -1,0 +1,60 @@
+//! Go values with fields and methods: `.Files`, `.Capabilities`, a semantic version, a time.
+
+use std::any::Any;
+use std::fmt;
+use std::rc::Rc;
+
+use crate::value::{Kind, Signature, Str, Value};
+
+/// A method bound to its receiver.
+pub struct Method {
+    /// What it takes.
+    pub signature: Signature,
+    /// Calls it with arguments that fit `signature`; an error is the text of Go's error.
+    pub call: MethodBody,
+}
+
+type MethodBody = Box<dyn FnOnce(&[Value]) -> Result<Value, String>>;
+
+/// A Go value that is not plain data.
+pub trait Object: fmt::Debug {
+    /// The type as Go prints it, such as `*semver.Version`.
+    fn type_name(&self) -> &str;
+
+    /// Its kind; `Struct` unless said otherwise.
+    fn kind(&self) -> Kind {
+        Kind::Struct
+    }
+
+    /// What `%v` prints.
+    fn print(&self) -> Str;
+
+    /// The exported field `name`.
+    fn field(&self, _name: &str) -> Option<Value> {
+        None
+    }
+
+    /// The exported method `name`.
+    fn method(self: Rc<Self>, _name: &str) -> Option<Method> {
+        None
+    }
+
+    /// Whether `if` takes it for true: a struct always, a map or slice when it is not empty.
+    fn truth(&self) -> bool {
+        true
+    }
+
+    /// Elements of a map-like or slice-like object, in the order of `range`: key (or index) and value.
+    fn entries(&self) -> Option<Vec<(Value, Value)>> {
+        None
+    }
+
+    /// What `encoding/json` makes of it, and so `toJson` and `toYaml`.
+    fn to_json(&self) -> serde_json::Value;
+
+    /// `reflect.DeepEqual` with another value of the same type name.
+    fn deep_equal(&self, other: &dyn Object) -> bool;
+
+    /// For [`Value::downcast`].
+    fn as_any(&self) -> &dyn Any;
+}
