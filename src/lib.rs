@@ -3,9 +3,13 @@
 pub mod chart;
 pub mod diagnostic;
 pub mod functions;
+pub mod health;
+pub mod metrics;
+pub mod operator;
 pub mod readiness;
 pub mod release;
 pub mod render;
+pub mod server;
 pub mod status;
 pub mod template;
 pub mod value;
