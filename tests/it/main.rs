@@ -1,1 +1,3 @@
 //! Everything that can be shown without a cluster.
+
+mod architecture;
