@@ -28,12 +28,13 @@ const TABLE: &str = "
     watches: value yaml diagnostic values
     status: release readiness
     metrics:
+    health:
     catalog: watches chart diagnostic metrics
     cluster: value release readiness render
     state: catalog status release
     reconcile: value diagnostic watches chart values render policy release readiness status metrics catalog cluster state
-    operator: catalog watches cluster reconcile metrics state
-    server: state metrics values render catalog status release
+    operator: catalog watches cluster reconcile metrics state health
+    server: state metrics values render catalog status release health
     analysis: value yaml diagnostic template chart watches policy
     scaffold: value yaml chart watches analysis
     telemetry:
