@@ -11,6 +11,7 @@ pub mod release;
 pub mod render;
 pub mod server;
 pub mod status;
+pub mod telemetry;
 pub mod template;
 pub mod value;
 pub mod values;
