@@ -3,14 +3,211 @@
 //! They are plain functions of converted arguments. Not here: `include`, `tpl`, `required`, `fail` and `lookup`, which
 //! need the engine and the chart, and Go's own builtins. The module never reads a clock, chance, the environment or a
 //! socket; what it must know of the world it asks [`World`].
+//!
+//! Where Go would die of memory, a function refuses: texts of more than 64 MiB and lists of more than a million elements
+//! are not made out of a count.
 
+mod case;
+mod cast;
+mod crypto;
+mod decimal;
+mod defaults;
+mod dicts;
+mod encoding;
+mod helm;
+mod json;
+mod lists;
+mod math;
+mod network;
+mod paths;
+mod reflection;
+mod strings;
+mod unicode;
+mod words;
 mod world;
+
+#[cfg(test)]
+mod tests;
 
 pub use world::{Host, World};
 
-use crate::template::function::Functions;
+use crate::template::function::{Function, Functions, IntoBody};
 
 /// All functions by name.
 pub fn table() -> Functions {
-    Functions::default()
+    let mut table = Table(Functions::default());
+    table.strings();
+    table.lists();
+    table.dicts();
+    table.defaults();
+    table.math();
+    table.encoding();
+    table.paths();
+    table.crypto();
+    table.0
+}
+
+/// The table in the making: a chapter per method.
+struct Table(Functions);
+
+impl Table {
+    fn add<Marker, F: IntoBody<Marker>>(&mut self, name: &'static str, function: F) {
+        self.0.insert(Function::new(name, function));
+    }
+
+    /// The same function under several names.
+    fn alias<Marker, F: IntoBody<Marker> + Copy>(&mut self, names: &[&'static str], function: F) {
+        for name in names {
+            self.add(name, function);
+        }
+    }
+
+    fn strings(&mut self) {
+        self.add("abbrev", words::abbrev);
+        self.add("abbrevboth", words::abbrevboth);
+        self.add("camelcase", case::camelcase);
+        self.add("cat", strings::cat);
+        self.add("contains", strings::contains);
+        self.add("hasPrefix", strings::has_prefix);
+        self.add("hasSuffix", strings::has_suffix);
+        self.add("hello", || "Hello!");
+        self.add("indent", strings::indent);
+        self.add("initials", words::initials);
+        self.add("join", strings::join);
+        self.add("kebabcase", case::kebabcase);
+        self.add("lower", strings::lower);
+        self.add("nindent", strings::nindent);
+        self.add("nospace", words::nospace);
+        self.add("plural", strings::plural);
+        self.add("quote", strings::quote);
+        self.add("repeat", strings::repeat);
+        self.add("replace", strings::replace);
+        self.add("snakecase", case::snakecase);
+        self.add("split", strings::split);
+        self.add("splitList", strings::split_list);
+        self.add("splitn", strings::splitn);
+        self.add("squote", strings::squote);
+        self.add("substr", strings::substr);
+        self.add("swapcase", words::swapcase);
+        self.add("title", strings::title);
+        self.add("toString", strings::to_string);
+        self.add("toStrings", strings::to_strings);
+        self.add("trim", strings::trim);
+        self.alias(&["trimAll", "trimall"], strings::trim_all);
+        self.add("trimPrefix", strings::trim_prefix);
+        self.add("trimSuffix", strings::trim_suffix);
+        self.add("trunc", strings::trunc);
+        self.add("untitle", words::untitle);
+        self.add("upper", strings::upper);
+        self.add("wrap", words::wrap);
+        self.add("wrapWith", words::wrap_with);
+    }
+
+    fn lists(&mut self) {
+        self.alias(&["append", "mustAppend", "push", "mustPush"], lists::append);
+        self.alias(&["chunk", "mustChunk"], lists::chunk);
+        self.alias(&["compact", "mustCompact"], lists::compact);
+        self.add("concat", lists::concat);
+        self.alias(&["first", "mustFirst"], lists::first);
+        self.alias(&["has", "mustHas"], lists::has);
+        self.alias(&["initial", "mustInitial"], lists::initial);
+        self.alias(&["last", "mustLast"], lists::last);
+        self.alias(&["list", "tuple"], lists::list);
+        self.alias(&["prepend", "mustPrepend"], lists::prepend);
+        self.alias(&["rest", "mustRest"], lists::rest);
+        self.alias(&["reverse", "mustReverse"], lists::reverse);
+        self.alias(&["slice", "mustSlice"], lists::slice);
+        self.add("sortAlpha", lists::sort_alpha);
+        self.alias(&["uniq", "mustUniq"], lists::uniq);
+        self.alias(&["without", "mustWithout"], lists::without);
+    }
+
+    fn dicts(&mut self) {
+        self.add("dict", dicts::dict);
+        self.add("dig", dicts::dig);
+        self.add("get", dicts::get);
+        self.add("hasKey", dicts::has_key);
+        self.add("keys", dicts::keys);
+        self.alias(&["merge", "mustMerge"], dicts::merge);
+        self.alias(&["mergeOverwrite", "mustMergeOverwrite"], dicts::merge_overwrite);
+        self.add("omit", dicts::omit);
+        self.add("pick", dicts::pick);
+        self.add("pluck", dicts::pluck);
+        self.add("set", dicts::set);
+        self.add("unset", dicts::unset);
+        self.add("values", dicts::values);
+    }
+
+    fn defaults(&mut self) {
+        self.add("all", defaults::all);
+        self.add("any", defaults::any);
+        self.add("coalesce", defaults::coalesce);
+        self.alias(&["deepCopy", "mustDeepCopy"], defaults::deep_copy);
+        self.add("deepEqual", reflection::deep_equal);
+        self.add("default", defaults::default);
+        self.add("empty", defaults::empty);
+        self.add("kindIs", reflection::kind_is);
+        self.add("kindOf", reflection::kind_of);
+        self.add("ternary", defaults::ternary);
+        self.add("typeIs", reflection::type_is);
+        self.add("typeIsLike", reflection::type_is_like);
+        self.add("typeOf", reflection::type_of);
+    }
+
+    fn math(&mut self) {
+        self.add("add", math::add);
+        self.add("add1", math::add1);
+        self.add("add1f", math::add1f);
+        self.add("addf", math::addf);
+        self.add("atoi", math::atoi);
+        self.alias(&["biggest", "max"], math::max);
+        self.add("ceil", math::ceil);
+        self.add("div", math::div);
+        self.add("divf", math::divf);
+        self.add("float64", math::float64);
+        self.add("floor", math::floor);
+        self.add("int", math::int);
+        self.add("int64", math::int64);
+        self.add("maxf", math::maxf);
+        self.add("min", math::min);
+        self.add("minf", math::minf);
+        self.add("mod", math::modulo);
+        self.add("mul", math::mul);
+        self.add("mulf", math::mulf);
+        self.add("round", math::round);
+        self.add("seq", math::seq);
+        self.add("sub", math::sub);
+        self.add("subf", math::subf);
+        self.add("toDecimal", math::to_decimal);
+        self.add("until", math::until);
+        self.add("untilStep", math::until_step);
+    }
+
+    fn encoding(&mut self) {
+        self.add("b32dec", encoding::b32dec);
+        self.add("b32enc", encoding::b32enc);
+        self.add("b64dec", encoding::b64dec);
+        self.add("b64enc", encoding::b64enc);
+        self.add("mustToJson", helm::must_to_json);
+        self.add("mustToPrettyJson", helm::must_to_pretty_json);
+        self.alias(&["toRawJson", "mustToRawJson"], helm::to_raw_json);
+        self.add("toJson", helm::to_json);
+        self.add("toPrettyJson", helm::to_pretty_json);
+    }
+
+    fn paths(&mut self) {
+        self.add("getHostByName", network::host_by_name);
+        self.alias(&["base", "osBase"], paths::base);
+        self.alias(&["clean", "osClean"], paths::clean);
+        self.alias(&["dir", "osDir"], paths::dir);
+        self.alias(&["ext", "osExt"], paths::ext);
+        self.alias(&["isAbs", "osIsAbs"], paths::is_abs);
+    }
+
+    fn crypto(&mut self) {
+        self.add("adler32sum", crypto::adler32sum);
+        self.add("sha1sum", crypto::sha1sum);
+        self.add("sha256sum", crypto::sha256sum);
+        self.add("sha512sum", crypto::sha512sum);
+    }
 }
