@@ -1,1 +1,34 @@
 //! A real Kubernetes control plane on loopback, for tests, demo and benchmarks.
+//!
+//! The programs (etcd, kube-apiserver, kube-controller-manager, kube-scheduler, kwok) are ordinary Go modules, pinned in
+//! `tools/control-plane/` and built once into a cache folder outside the repository ([`build`]). [`ControlPlane::start`] runs
+//! them on free loopback ports with certificates of their own; dropping it, or the death of the process that started
+//! it, however violent, stops them again.
+//!
+//! Nothing here is simulated but what kwok plays, nodes and pods: see [`Options::kwok`].
+//!
+//! The operator links none of this. Errors are [`anyhow::Error`]: who starts a testbed reads them, nobody matches on them.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`program`] | the programs, where each is found, the key of the cache |
+//! | [`build`](mod@build) | builds what the cache lacks |
+//! | [`certificate`] | the certificate authority and what it signs |
+//! | [`kubeconfig`] | kubeconfig files |
+//! | [`guard`] | child processes that cannot outlive their parent |
+//! | [`port`] | free loopback ports, reserved between processes |
+//! | [`control_plane`] | starts, waits, stops |
+//! | [`audit`] | the API server's audit log, parsed and counted |
+//! | [`progress`] | what long work says while it runs |
+
+pub mod audit;
+pub mod build;
+pub mod certificate;
+pub mod control_plane;
+pub mod guard;
+pub mod kubeconfig;
+pub mod port;
+pub mod program;
+pub mod progress;
+
+pub use crate::control_plane::{ControlPlane, Controllers, Options};
