@@ -1,4 +1,6 @@
 //! A Kubernetes operator for which a new kind of resource costs no code: `watches.yaml` maps a kind to a Helm chart.
+//!
+#![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod chart;
 pub mod diagnostic;

@@ -1,3 +1,4 @@
 //! Everything that can be shown without a cluster.
 
 mod architecture;
+mod tidy;

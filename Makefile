@@ -1,0 +1,89 @@
+# The one door to this repository: people and CI use the same targets. `make` alone lists them.
+#
+#   CARGO_FLAGS   given to every cargo command that takes them, such as `--locked` or `--offline`
+#   KUBECTL       the kubectl of `install` and `uninstall`
+#   ARGS          arguments for the operator that `run` starts, such as `ARGS=--help`
+
+SHELL := /usr/bin/env bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+CARGO ?= cargo
+CARGO_FLAGS ?=
+KUBECTL ?= kubectl
+ARGS ?=
+
+##@ Everyday
+
+.PHONY: help
+help: ## List the targets
+	@awk 'BEGIN { FS = ":.*## " } \
+	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
+	  /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build everything in the development profile
+	$(CARGO) build --workspace --all-targets $(CARGO_FLAGS)
+
+.PHONY: fmt
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+.PHONY: lint
+lint: ## Check the format, and every lint without exception
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
+
+.PHONY: docs
+docs: ## Build the documentation; a broken link fails
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(CARGO_FLAGS)
+
+.PHONY: clean
+clean: ## Remove what was built
+	$(CARGO) clean
+
+##@ Tests
+
+.PHONY: test
+test: lint test-unit test-cluster ## Everything that a change must pass; CI runs this
+
+.PHONY: test-unit
+test-unit: ## Tests that need no cluster: units, architecture, golden files, the testbed's own
+	$(CARGO) test --workspace $(CARGO_FLAGS)
+
+.PHONY: test-cluster
+test-cluster: ## Tests against a real kube-apiserver, which is built first if it is not there
+	$(CARGO) run $(CARGO_FLAGS) --package testbed -- build
+	$(CARGO) test $(CARGO_FLAGS) --test cluster
+
+.PHONY: test-long
+test-long: export TEST_LONG = 1
+test-long: test-unit test-cluster ## The same tests with every case of the long suites, of which `test` takes a sample
+
+.PHONY: bench
+bench: ## Measure, and print the numbers beside the targets
+	$(CARGO) bench $(CARGO_FLAGS)
+	$(CARGO) run --release $(CARGO_FLAGS) --package testbed -- bench
+
+.PHONY: deny
+deny: ## Check licences, advisories, sources and doubled crates; needs cargo-deny
+	$(CARGO) deny --all-features check
+
+##@ The operator
+
+.PHONY: demo
+demo: ## See it work on a local control plane: install, change, break, repair, delete
+	$(CARGO) build --release --workspace $(CARGO_FLAGS)
+	$(CARGO) run --release $(CARGO_FLAGS) --package testbed -- demo
+
+.PHONY: run
+run: ## Run the operator here, against the cluster of the current kubeconfig
+	$(CARGO) run $(CARGO_FLAGS) -- run $(ARGS)
+
+.PHONY: install
+install: ## Create the custom resource definitions in the current cluster
+	$(KUBECTL) apply -k config/crd
+
+.PHONY: uninstall
+uninstall: ## Delete the custom resource definitions, and with them every resource of these kinds
+	$(KUBECTL) delete -k config/crd --ignore-not-found
