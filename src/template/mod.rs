@@ -1,7 +1,40 @@
-//! Go's `text/template`.
+//! Go's `text/template`, and nothing of Helm: text is parsed once into a [`Set`], which executes with any data.
+//!
+//! Variables are resolved to slots and functions to their code when a template is parsed; an execution walks the tree and
+//! writes into the caller's buffer. Errors are data whose `Display` is Go's text to the letter.
+//!
+//! Mirrors Go 1.26: `text/template`, `text/template/parse`, and of `fmt` and `strconv` what templates can reach. The
+//! option `missingkey` is always `zero`: a key that a map does not have is nil.
 
 pub mod function;
 
-/// Placeholder
-#[derive(Debug, Clone)]
-pub struct Error;
+mod ast;
+mod builtins;
+mod call;
+mod compare;
+mod control;
+mod error;
+mod escape;
+mod eval;
+mod field;
+mod index;
+mod lexer;
+mod limits;
+mod number;
+mod operand;
+mod parser;
+mod printf;
+mod quote;
+mod set;
+mod trace;
+mod verbs;
+mod walk;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::{Error, ErrorKind, Spot};
+pub use limits::{Limit, Limits};
+pub use printf::{sprint, sprintf, sprintln};
+pub use quote::{is_print, quote};
+pub use set::{Run, Set};

@@ -1,0 +1,198 @@
+//! Calls: the number of arguments, and their conversion to the types a function takes.
+
+use crate::template::ast::{At, Callee, Expr, ExprKind};
+use crate::template::builtins::Builtin;
+use crate::template::eval::{Evaluated, Evaluator};
+use crate::template::field::Args;
+use crate::template::function::FunctionError;
+use crate::template::operand::{Operand, is_assignable};
+use crate::template::{Error, ErrorKind};
+use crate::value::{Int, IntKind, Method, Signature, Str, Type, Value};
+
+impl Evaluator<'_> {
+    /// Calls a function; should it fail, the error stands at `node`.
+    pub(crate) fn call(&mut self, name: &Str, callee: &Callee, node: At, args: Args<'_>) -> Evaluated<Operand> {
+        self.step()?;
+        let outcome = match callee {
+            Callee::Builtin(builtin) => return self.call_builtin(*builtin, name, node, args),
+            Callee::Function(function) => {
+                let values = self.arguments(name, function.signature(), args)?;
+                function.call(self, &values)
+            }
+        };
+        outcome.map(Operand::plain).map_err(|cause| self.failed_call(name, cause, node))
+    }
+
+    pub(crate) fn call_method(&mut self, name: &Str, method: Method, node: At, args: Args<'_>) -> Evaluated<Operand> {
+        self.step()?;
+        let values = self.arguments(name, &method.signature, args)?;
+        let outcome = (method.call)(&values);
+        outcome.map(Operand::plain).map_err(|message| self.failed_call(name, FunctionError::Message(message), node))
+    }
+
+    #[cold]
+    pub(crate) fn failed_call(&mut self, name: &Str, cause: FunctionError, node: At) -> Error {
+        self.at = node;
+        self.error_of(ErrorKind::Call { function: name.clone(), cause })
+    }
+
+    fn call_builtin(&mut self, builtin: Builtin, name: &Str, node: At, args: Args<'_>) -> Evaluated<Operand> {
+        self.check_count(name, builtin.params(), builtin.is_variadic(), args)?;
+        if let Some(ending) = builtin.short_circuit() {
+            return self.and_or(ending, args);
+        }
+        let callee = if builtin == Builtin::Call { args.callee_name() } else { Str::default() };
+        let mut operands = Vec::with_capacity(args.len());
+        for (index, expr) in args.exprs.iter().enumerate() {
+            operands.push(self.builtin_argument(builtin, index, expr, args.dot)?);
+        }
+        if let Some(last) = args.last {
+            operands.push(self.builtin_last(builtin, operands.len(), last)?);
+        }
+        builtin
+            .call(&callee, &operands)
+            .map_err(|message| self.failed_call(name, FunctionError::Message(message), node))
+    }
+
+    fn builtin_argument(&mut self, builtin: Builtin, index: usize, expr: &Expr, dot: &Operand) -> Evaluated<Operand> {
+        match builtin.param(index) {
+            Some(param) => self.argument(expr, param, dot).map(Operand::plain),
+            None => self.operand(expr, dot),
+        }
+    }
+
+    fn builtin_last(&self, builtin: Builtin, index: usize, last: &Operand) -> Evaluated<Operand> {
+        match builtin.param(index) {
+            Some(param) => self.validated(last.clone(), param).map(Operand::plain),
+            None => Ok(last.clone()),
+        }
+    }
+
+    /// The first operand whose truth is `ending`, else the last; those after it are not evaluated.
+    fn and_or(&mut self, ending: bool, args: Args<'_>) -> Evaluated<Operand> {
+        let mut value = Operand::NONE;
+        for expr in args.exprs {
+            value = self.operand(expr, args.dot)?;
+            if value.value.truth() == ending {
+                return Ok(value);
+            }
+        }
+        Ok(args.last.cloned().unwrap_or(value))
+    }
+
+    fn check_count(&self, name: &Str, fixed: usize, variadic: bool, args: Args<'_>) -> Evaluated<()> {
+        let found = args.len();
+        if variadic && found < fixed {
+            let given = args.exprs.len();
+            return Err(self.error(format!("wrong number of args for {name}: want at least {fixed} got {given}")));
+        }
+        if !variadic && found != fixed {
+            return Err(self.error(format!("wrong number of args for {name}: want {fixed} got {found}")));
+        }
+        Ok(())
+    }
+
+    fn arguments(&mut self, name: &Str, signature: &Signature, args: Args<'_>) -> Evaluated<Vec<Value>> {
+        let Signature { params, variadic } = signature;
+        self.check_count(name, params.len(), variadic.is_some(), args)?;
+        let mut values = Vec::with_capacity(args.len());
+        let mut types = params.iter().copied().chain(variadic.iter().copied().cycle());
+        for (expr, to) in args.exprs.iter().zip(&mut types) {
+            values.push(self.argument(expr, to, args.dot)?);
+        }
+        if let Some(last) = args.last {
+            let to = params.get(values.len()).copied().or(*variadic).unwrap_or(Type::Any);
+            values.push(self.validated(last.clone(), to)?);
+        }
+        Ok(values)
+    }
+
+    /// The value of an argument of any type, still in its interface.
+    fn operand(&mut self, expr: &Expr, dot: &Operand) -> Evaluated<Operand> {
+        self.at = expr.at;
+        let none = Args { dot, exprs: &[], last: None };
+        match &expr.node {
+            ExprKind::Dot => Ok(dot.clone()),
+            ExprKind::Nil => Ok(Operand::NONE),
+            ExprKind::Field(path) => self.field_chain(dot, path, expr.at, none),
+            ExprKind::Variable { target, fields } => self.variable(expr, target, fields, none),
+            ExprKind::Pipe(pipe) => self.deeper(|evaluator| evaluator.pipe(pipe, dot)),
+            ExprKind::Function { name, callee } => self.function_word(expr, name, callee, dot),
+            ExprKind::Chain { base, fields } => self.chain(expr, base, fields, none),
+            ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String { .. } => {
+                self.constant(expr).map(Operand::plain)
+            }
+        }
+    }
+
+    /// The value of an argument for a parameter of type `to`.
+    fn argument(&mut self, expr: &Expr, to: Type, dot: &Operand) -> Evaluated<Value> {
+        match &expr.node {
+            ExprKind::Nil => {
+                self.at = expr.at;
+                if to.can_be_nil() {
+                    Ok(Value::Nil)
+                } else {
+                    Err(self.error(format!("cannot assign nil to {}", to.name())))
+                }
+            }
+            ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String { .. } => self.literal_argument(expr, to),
+            _ => {
+                let operand = self.operand(expr, dot)?;
+                self.validated(operand, to)
+            }
+        }
+    }
+
+    fn literal_argument(&mut self, expr: &Expr, to: Type) -> Evaluated<Value> {
+        self.at = expr.at;
+        let number = if let ExprKind::Number(number) = &expr.node { Some(number) } else { None };
+        let int = |kind: IntKind, bits: i64| Value::Int(Int::new(kind, bits));
+        let (value, expected) = match to {
+            Type::Any => return self.constant(expr),
+            Type::Bool => (if let ExprKind::Bool(b) = expr.node { Some(Value::Bool(b)) } else { None }, "bool"),
+            Type::String => match &expr.node {
+                ExprKind::String { text, .. } => (Some(Value::String(text.clone())), "string"),
+                _ => (None, "string"),
+            },
+            Type::Int => (number.and_then(|number| number.int).map(|n| int(IntKind::Int, n)), "integer"),
+            Type::Int64 => (number.and_then(|number| number.int).map(|n| int(IntKind::Int64, n)), "integer"),
+            Type::Uint32 => {
+                let value = number.and_then(|number| number.uint).map(|n| int(IntKind::Uint32, n.cast_signed()));
+                (value, "unsigned integer")
+            }
+            Type::Float64 => (number.and_then(|number| number.float).map(Value::Float), "float"),
+            Type::AnyList | Type::AnyMap | Type::Named(_) => {
+                return Err(self.error(format!("can't handle {expr} for arg of type {}", to.name())));
+            }
+        };
+        value.ok_or_else(|| self.error(format!("expected {expected}; found {expr}")))
+    }
+
+    /// The value as one of type `to`.
+    fn validated(&self, operand: Operand, to: Type) -> Evaluated<Value> {
+        if operand.is_none() {
+            if to.can_be_nil() {
+                return Ok(Value::Nil);
+            }
+            return Err(self.error(format!("invalid value; expected {}", to.name())));
+        }
+        if to == Type::Any || !operand.is_nil_interface() && is_assignable(&operand.value, to) {
+            return Ok(operand.value);
+        }
+        let found = if operand.is_nil_interface() { "interface {}" } else { operand.value.type_name() };
+        Err(self.error(format!("wrong type for value; expected {}; got {found}", to.name())))
+    }
+}
+
+impl Args<'_> {
+    /// How `call` names what it was asked to call.
+    fn callee_name(&self) -> Str {
+        match (self.exprs.first(), self.last) {
+            (Some(expr), _) => expr.to_string().into(),
+            (None, Some(Operand { value: Value::String(text), .. })) => text.clone(),
+            (None, Some(last)) => format!("<{} Value>", last.type_name()).into(),
+            (None, None) => Str::default(),
+        }
+    }
+}

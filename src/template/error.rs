@@ -1,0 +1,244 @@
+//! What can go wrong in a template, as data; `Display` is Go's one line, to the letter.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::template::function::FunctionError;
+use crate::template::limits::Limit;
+use crate::template::quote::quote;
+use crate::value::Str;
+
+/// Why a template does not parse or did not execute.
+#[derive(Clone, Debug)]
+pub struct Error(Box<Details>);
+
+#[derive(Clone, Debug)]
+struct Details {
+    kind: ErrorKind,
+    spot: Option<Spot>,
+    /// What the function that executed the template put before the error, such as `tpl`.
+    context: Option<String>,
+}
+
+/// Where an execution failed.
+#[derive(Clone, Debug)]
+pub struct Spot {
+    /// The file: its name as it was given to [`crate::template::Set::parse`], and its text.
+    pub source: Arc<Source>,
+    /// The template that was executing: the file's name or that of a `define`.
+    pub template: Str,
+    /// Line in the file, from 1.
+    pub line: usize,
+    /// Bytes before it in its line, as Go counts.
+    pub column: usize,
+    /// The node that failed, as Go prints it.
+    pub node: String,
+}
+
+/// What went wrong.
+#[derive(Clone, Debug)]
+pub enum ErrorKind {
+    /// The text is no template.
+    Parse {
+        /// The file.
+        source: Arc<Source>,
+        /// Line of the token last read, from 1.
+        line: usize,
+        /// Go's text without the place.
+        message: String,
+    },
+    /// There is no template of that name.
+    NoTemplate {
+        /// What was asked for.
+        name: Str,
+        /// Name of the set.
+        set: Str,
+    },
+    /// The evaluator refused something; Go's text without the place.
+    Message(String),
+    /// A function failed.
+    Call {
+        /// Its name.
+        function: Str,
+        /// What it reported.
+        cause: FunctionError,
+    },
+    /// A limit of the execution was reached.
+    Limit(Limit),
+}
+
+impl Error {
+    pub(crate) fn new(kind: ErrorKind) -> Self {
+        Self(Box::new(Details { kind, spot: None, context: None }))
+    }
+
+    pub(crate) fn at(kind: ErrorKind, spot: Spot) -> Self {
+        Self(Box::new(Details { kind, spot: Some(spot), context: None }))
+    }
+
+    /// Says before the error's own text in what it happened: `error during tpl function execution for "…"`.
+    #[must_use]
+    pub fn within(mut self, context: String) -> Self {
+        self.0.context = Some(context);
+        self
+    }
+
+    /// What went wrong.
+    pub fn kind(&self) -> &ErrorKind {
+        &self.0.kind
+    }
+
+    /// Where; nothing if it does not parse or there is no such template.
+    pub fn spot(&self) -> Option<&Spot> {
+        self.0.spot.as_ref()
+    }
+
+    /// The failed execution that made this one fail: of an `include` or a `tpl`.
+    pub fn cause(&self) -> Option<&Self> {
+        match &self.0.kind {
+            ErrorKind::Call { cause: FunctionError::Template(error), .. } => Some(error),
+            _ => None,
+        }
+    }
+
+    /// This error and its causes, outermost first.
+    pub fn chain(&self) -> impl Iterator<Item = &Self> {
+        std::iter::successors(Some(self), |error| error.cause())
+    }
+
+    /// The limit that was reached, here or in a template that was included.
+    pub fn limit(&self) -> Option<&Limit> {
+        self.chain().find_map(|error| if let ErrorKind::Limit(limit) = &error.0.kind { Some(limit) } else { None })
+    }
+
+    /// The message of `fail` or `required`, if one of them ended the execution.
+    pub fn failure(&self) -> Option<&str> {
+        self.chain().find_map(|error| match &error.0.kind {
+            ErrorKind::Call { cause: FunctionError::Fail(message), .. } => Some(message.as_str()),
+            _ => None,
+        })
+    }
+
+    /// The place as `file:line:column`, or `file:line` of text that does not parse.
+    pub fn location(&self) -> Option<String> {
+        if let ErrorKind::Parse { source, line, .. } = &self.0.kind {
+            return Some(format!("{}:{line}", source.name));
+        }
+        self.0.spot.as_ref().map(|spot| format!("{}:{}:{}", spot.source.name, spot.line, spot.column))
+    }
+
+    /// The innermost message: without places and without the functions on the way.
+    pub fn message(&self) -> String {
+        let innermost = self.chain().last().unwrap_or(self);
+        match &innermost.0.kind {
+            ErrorKind::Call { cause: FunctionError::Fail(message), .. } => message.clone(),
+            kind => kind.to_string(),
+        }
+    }
+
+    /// Whether Go would call it an error of an execution, which has a place.
+    pub(crate) fn is_execution(&self) -> bool {
+        !matches!(self.0.kind, ErrorKind::Parse { .. } | ErrorKind::NoTemplate { .. })
+    }
+
+    pub(crate) fn context(&self) -> Option<&str> {
+        self.0.context.as_deref()
+    }
+
+    /// Go's text without the [`Error::context`].
+    pub(crate) fn bare(&self) -> impl fmt::Display + '_ {
+        Bare(self)
+    }
+
+    /// For the user: the innermost message at its place, and the way there as a hint.
+    pub fn to_diagnostic(&self) -> Diagnostic {
+        let innermost = self.chain().last().unwrap_or(self);
+        let mut diagnostic = Diagnostic::error(self.message());
+        match (&innermost.0.kind, &innermost.0.spot) {
+            (ErrorKind::Parse { source, line, .. }, _) => {
+                diagnostic = diagnostic.at(source, Place { line: *line, column: 1, width: 1 });
+            }
+            (_, Some(spot)) => diagnostic = diagnostic.at(&spot.source, spot.place()),
+            _ => {}
+        }
+        let way: Vec<String> = self
+            .chain()
+            .filter(|error| error.cause().is_some())
+            .filter_map(|error| Some(format!("{} in <{}>", error.location()?, error.0.spot.as_ref()?.node)))
+            .collect();
+        if way.is_empty() { diagnostic } else { diagnostic.hint(format!("reached by {}", way.join(", then "))) }
+    }
+}
+
+impl Spot {
+    /// The place in characters from 1, with the width of the node where it stands in one line.
+    fn place(&self) -> Place {
+        let line = self.source.text.lines().nth(self.line.saturating_sub(1)).unwrap_or_default();
+        let column = line.get(..self.column).map_or(self.column, |before| before.chars().count()) + 1;
+        let rest = line.chars().count().saturating_sub(column - 1);
+        Place { line: self.line, column, width: self.node.chars().count().clamp(1, rest.max(1)) }
+    }
+}
+
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Parse { message, .. } | Self::Message(message) => f.write_str(message),
+            Self::NoTemplate { name, set } => {
+                write!(f, "no template {} associated with template {}", quote(name), quote(set))
+            }
+            Self::Call { function, cause } => write!(f, "error calling {function}: {cause}"),
+            Self::Limit(limit) => limit.fmt(f),
+        }
+    }
+}
+
+struct Bare<'a>(&'a Error);
+
+impl fmt::Display for Bare<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Details { kind, spot, .. } = &*self.0.0;
+        match (kind, spot) {
+            (ErrorKind::Parse { source, line, message }, _) => write!(f, "template: {}:{line}: {message}", source.name),
+            (_, None) => write!(f, "template: {kind}"),
+            (_, Some(Spot { source, template, line, column, node })) => {
+                let executing = quote(template);
+                write!(f, "template: {}:{line}:{column}: executing {executing} at <{node}>: {kind}", source.name)
+            }
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if f.alternate() {
+            return write!(f, "{:#}", self.to_diagnostic());
+        }
+        if let Some(message) = self.failure() {
+            return write!(f, "execution error at ({}): {message}", self.location().unwrap_or_default());
+        }
+        self.write_line(f)
+    }
+}
+
+impl Error {
+    /// The context and the error in one line, as Go nests them.
+    pub(crate) fn write_line(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(context) = &self.0.context {
+            write!(f, "{context}: ")?;
+        }
+        write!(f, "{}", self.bare())
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for FunctionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Message(message) | Self::Fail(message) => f.write_str(message),
+            Self::Template(error) => error.write_line(f),
+        }
+    }
+}

@@ -1,0 +1,205 @@
+//! The state of an execution, and what functions see of it.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use crate::template::ast::{self, At};
+use crate::template::error::Spot;
+use crate::template::function::{Engine, FunctionError};
+use crate::template::lexer::newlines;
+use crate::template::limits::{Limit, Limits};
+use crate::template::operand::Operand;
+use crate::template::quote::quote;
+use crate::template::set::{self, Run, Set, Template, Templates};
+use crate::template::{Error, ErrorKind};
+use crate::value::{Str, Value};
+
+/// The result of evaluating something.
+pub(crate) type Evaluated<T> = Result<T, Error>;
+
+/// Executes templates.
+pub(crate) struct Evaluator<'a> {
+    set: &'a Set,
+    run: Run<'a>,
+    /// Templates of texts being executed now, innermost last; they hide those of the set.
+    overlays: Vec<Arc<Templates>>,
+    /// The template being executed and the node last touched, for errors.
+    pub(crate) template: Option<Arc<Template>>,
+    pub(crate) at: At,
+    /// The variables of all templates on the way; those of the current one start at `frame`.
+    vars: Vec<Option<Operand>>,
+    frame: usize,
+    pub(crate) out: Vec<u8>,
+    /// Bytes in the buffers of templates that wait for this one.
+    held: usize,
+    steps: u64,
+    depth: usize,
+}
+
+impl<'a> Evaluator<'a> {
+    pub(crate) fn new(set: &'a Set, run: Run<'a>, out: Vec<u8>) -> Self {
+        Self {
+            set,
+            run,
+            overlays: Vec::new(),
+            template: None,
+            at: At { id: 0, offset: 0 },
+            vars: Vec::new(),
+            frame: 0,
+            out,
+            held: 0,
+            steps: 0,
+            depth: 0,
+        }
+    }
+
+    pub(crate) fn into_output(self) -> Vec<u8> {
+        self.out
+    }
+
+    // Errors
+
+    /// An error at the node last touched.
+    pub(crate) fn error(&self, message: impl Into<String>) -> Error {
+        self.error_of(ErrorKind::Message(message.into()))
+    }
+
+    #[cold]
+    pub(crate) fn error_of(&self, kind: ErrorKind) -> Error {
+        let Some(template) = &self.template else { return Error::new(kind) };
+        let (at, node) = ast::find(&template.root, self.at.id).unwrap_or_default_at(self.at);
+        let text = template.source.text.as_bytes();
+        let before = text.get(..usize::try_from(at.offset).unwrap_or(usize::MAX)).unwrap_or(text);
+        let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+        let spot = Spot {
+            source: Arc::clone(&template.source),
+            template: template.name.clone(),
+            line: newlines(before) + 1,
+            column: before.len() - line_start,
+            node,
+        };
+        Error::at(kind, spot)
+    }
+
+    // Limits
+
+    pub(crate) fn step(&mut self) -> Evaluated<()> {
+        self.steps += 1;
+        if self.steps > self.run.limits.steps {
+            return Err(self.error_of(ErrorKind::Limit(Limit::Steps(self.run.limits.steps))));
+        }
+        Ok(())
+    }
+
+    /// Runs `inner` one level deeper.
+    pub(crate) fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Evaluated<T>) -> Evaluated<T> {
+        let limit = self.run.limits.depth.min(Limits::MAX_DEPTH);
+        if self.depth >= limit {
+            return Err(self.error_of(ErrorKind::Limit(Limit::Depth(limit))));
+        }
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Evaluated<()> {
+        self.out.extend_from_slice(bytes);
+        if self.out.len() + self.held > self.run.limits.output {
+            return Err(self.error_of(ErrorKind::Limit(Limit::Output(self.run.limits.output))));
+        }
+        Ok(())
+    }
+
+    // Variables
+
+    pub(crate) fn var(&self, slot: usize) -> Option<&Operand> {
+        self.vars.get(self.frame + slot)?.as_ref()
+    }
+
+    pub(crate) fn set_var(&mut self, slot: usize, value: Operand) {
+        if let Some(var) = self.vars.get_mut(self.frame + slot) {
+            *var = Some(value);
+        }
+    }
+
+    // Templates
+
+    pub(crate) fn lookup(&self, name: &Str) -> Option<Arc<Template>> {
+        let overlaid = self.overlays.iter().rev().find_map(|templates| templates.get(name));
+        overlaid.or_else(|| self.set.template(name)).cloned()
+    }
+
+    pub(crate) fn execute_named(&mut self, name: &Str, dot: Value) -> Evaluated<()> {
+        let Some(template) = self.lookup(name) else { return Err(set::no_template(name, self.set)) };
+        self.enter(&template, &Operand::plain(dot))
+    }
+
+    /// Executes `template` with variables of its own.
+    pub(crate) fn enter(&mut self, template: &Arc<Template>, dot: &Operand) -> Evaluated<()> {
+        let (frame, at) = (self.frame, self.at);
+        self.frame = self.vars.len();
+        self.vars.push(Some(dot.clone()));
+        self.vars.resize(self.frame + template.slots, None);
+        let outer = self.template.replace(Arc::clone(template));
+        let result = self.list(&template.root, dot);
+        self.template = outer;
+        self.vars.truncate(self.frame);
+        self.frame = frame;
+        self.at = at;
+        result.map(|_| ())
+    }
+
+    /// Runs `inner` with a buffer of its own, and gives what it wrote.
+    fn captured(&mut self, inner: impl FnOnce(&mut Self) -> Evaluated<()>) -> Evaluated<Str> {
+        let outer = std::mem::take(&mut self.out);
+        self.held += outer.len();
+        let result = inner(self);
+        self.held -= outer.len();
+        let written = std::mem::replace(&mut self.out, outer);
+        result.map(|()| Str::from(written))
+    }
+}
+
+impl Engine for Evaluator<'_> {
+    fn execute(&mut self, name: &Str, dot: Value) -> Result<Str, FunctionError> {
+        self.captured(|evaluator| evaluator.execute_named(name, dot))
+            .map_err(|error| FunctionError::Template(Box::new(error)))
+    }
+
+    fn execute_text(&mut self, name: &str, text: &Str, dot: Value) -> Result<Str, FunctionError> {
+        let parsed = set::parse(name, text, self.set.functions())
+            .map_err(|error| FunctionError::Message(format!("cannot parse template {}: {error}", quote(text))))?;
+        let root = parsed.get(name.as_bytes()).cloned();
+        let mut overlay = Templates::new();
+        for (name, template) in parsed {
+            if !ast::is_empty(&template.root) || self.lookup(&name).is_none() {
+                overlay.insert(name, template);
+            }
+        }
+        self.overlays.push(Arc::new(overlay));
+        let result = self.captured(|evaluator| match root {
+            Some(root) => evaluator.enter(&root, &Operand::plain(dot)),
+            None => Ok(()),
+        });
+        self.overlays.pop();
+        result.map_err(|error| {
+            let context = format!("error during tpl function execution for {}", quote(text));
+            FunctionError::Template(Box::new(error.within(context)))
+        })
+    }
+
+    fn host(&self) -> &dyn Any {
+        self.run.host
+    }
+}
+
+trait OrAt {
+    fn unwrap_or_default_at(self, at: At) -> (At, String);
+}
+
+impl OrAt for Option<(At, String)> {
+    fn unwrap_or_default_at(self, at: At) -> (At, String) {
+        self.unwrap_or((at, String::new()))
+    }
+}

@@ -1,0 +1,179 @@
+//! Go's string literals: `strconv.Quote`, `strconv.Unquote` and the letter classes of package `unicode`.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+
+use crate::value::{Str, decode_utf8};
+
+/// Graphic characters beyond Latin-1; of the spaces only U+0020 counts.
+static PRINTABLE: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}\p{M}\p{N}\p{P}\p{S}]$").ok());
+static LETTER_OR_DIGIT: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(r"^[\p{L}\p{Nd}]$").ok());
+
+fn matches(class: &LazyLock<Option<Regex>>, rune: char) -> bool {
+    let mut buffer = [0; 4];
+    class.as_ref().is_some_and(|class| class.is_match(rune.encode_utf8(&mut buffer)))
+}
+
+/// Go's `strconv.IsPrint`.
+pub fn is_print(rune: char) -> bool {
+    match rune {
+        '\u{20}'..='\u{7e}' => true,
+        '\0'..='\u{a0}' | '\u{ad}' => false,
+        '\u{a1}'..='\u{ff}' => true,
+        _ => matches(&PRINTABLE, rune),
+    }
+}
+
+/// A letter, a digit or an underscore.
+pub(crate) fn is_alphanumeric(rune: char) -> bool {
+    rune == '_' || rune.is_ascii_alphanumeric() || !rune.is_ascii() && matches(&LETTER_OR_DIGIT, rune)
+}
+
+/// Go's `strconv.Quote`.
+pub fn quote(text: &[u8]) -> String {
+    quote_with(text, Alphabet::Unicode)
+}
+
+/// What may stand in a quoted string unescaped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Alphabet {
+    /// Everything printable.
+    Unicode,
+    /// Printable ASCII (`%+q`).
+    Ascii,
+}
+
+pub(crate) fn quote_with(text: &[u8], alphabet: Alphabet) -> String {
+    let mut out = String::with_capacity(text.len() + 2);
+    out.push('"');
+    let mut rest = text;
+    while let Some((rune, width)) = decode_utf8(rest) {
+        match (width, rune, rest.first()) {
+            (1, char::REPLACEMENT_CHARACTER, Some(byte)) => out.push_str(&hex_escape('x', 2, u32::from(*byte))),
+            _ => escape_rune(&mut out, rune, '"', alphabet),
+        }
+        rest = rest.get(width..).unwrap_or_default();
+    }
+    out.push('"');
+    out
+}
+
+/// Go's `strconv.QuoteRune`.
+pub(crate) fn quote_rune(rune: char, alphabet: Alphabet) -> String {
+    let mut out = String::from("'");
+    escape_rune(&mut out, rune, '\'', alphabet);
+    out.push('\'');
+    out
+}
+
+fn escape_rune(out: &mut String, rune: char, delimiter: char, alphabet: Alphabet) {
+    if rune == delimiter || rune == '\\' {
+        out.push('\\');
+        out.push(rune);
+        return;
+    }
+    if (alphabet == Alphabet::Unicode || rune.is_ascii()) && is_print(rune) {
+        out.push(rune);
+        return;
+    }
+    match rune {
+        '\u{7}' => out.push_str("\\a"),
+        '\u{8}' => out.push_str("\\b"),
+        '\u{c}' => out.push_str("\\f"),
+        '\n' => out.push_str("\\n"),
+        '\r' => out.push_str("\\r"),
+        '\t' => out.push_str("\\t"),
+        '\u{b}' => out.push_str("\\v"),
+        '\0'..='\u{1f}' | '\u{7f}' => out.push_str(&hex_escape('x', 2, rune.into())),
+        '\0'..='\u{ffff}' => out.push_str(&hex_escape('u', 4, rune.into())),
+        _ => out.push_str(&hex_escape('U', 8, rune.into())),
+    }
+}
+
+fn hex_escape(letter: char, digits: usize, number: u32) -> String {
+    format!("\\{letter}{number:0digits$x}")
+}
+
+/// Go's `strconv.Unquote` of a string literal with its quotes. `None` is Go's `invalid syntax`.
+pub(crate) fn unquote(literal: &[u8]) -> Option<Str> {
+    let (&delimiter, rest) = literal.split_first()?;
+    let (&last, mut body) = rest.split_last()?;
+    if last != delimiter {
+        return None;
+    }
+    if delimiter == b'`' {
+        let text: Vec<u8> = body.iter().copied().filter(|byte| *byte != b'\r').collect();
+        return Some(text.into());
+    }
+    let mut text = Vec::with_capacity(body.len());
+    while !body.is_empty() {
+        let (unit, rest) = unquote_unit(body, delimiter)?;
+        match unit {
+            Unit::Byte(byte) => text.push(byte),
+            Unit::Rune(rune) => text.extend_from_slice(rune.encode_utf8(&mut [0; 4]).as_bytes()),
+        }
+        body = rest;
+    }
+    Some(text.into())
+}
+
+/// The rune of a character constant with its quotes. `None` is Go's `invalid syntax`; the rest after the rune is given
+/// too, which is `'` when the constant is well-formed.
+pub(crate) fn unquote_char(literal: &[u8]) -> Option<(i64, &[u8])> {
+    let (&delimiter, body) = literal.split_first()?;
+    let (unit, rest) = unquote_unit(body, delimiter)?;
+    let value = match unit {
+        Unit::Byte(byte) => i64::from(byte),
+        Unit::Rune(rune) => i64::from(u32::from(rune)),
+    };
+    Some((value, rest))
+}
+
+enum Unit {
+    Byte(u8),
+    Rune(char),
+}
+
+/// One character or escape sequence, and what follows it.
+fn unquote_unit(body: &[u8], delimiter: u8) -> Option<(Unit, &[u8])> {
+    let (&first, rest) = body.split_first()?;
+    if first == delimiter || first == b'\n' {
+        return None;
+    }
+    if first != b'\\' {
+        // An invalid byte stays what it is.
+        let (rune, width) = decode_utf8(body)?;
+        let unit = if width == 1 { Unit::Byte(first) } else { Unit::Rune(rune) };
+        return Some((unit, body.get(width..)?));
+    }
+    let (&escape, rest) = rest.split_first()?;
+    let byte = |byte: u8| Some((Unit::Byte(byte), rest));
+    match escape {
+        b'a' => byte(7),
+        b'b' => byte(8),
+        b'f' => byte(12),
+        b'n' => byte(b'\n'),
+        b'r' => byte(b'\r'),
+        b't' => byte(b'\t'),
+        b'v' => byte(11),
+        b'\\' => byte(b'\\'),
+        b'\'' | b'"' if escape == delimiter => byte(escape),
+        b'x' => digits(rest, 2, 16).and_then(|(n, rest)| Some((Unit::Byte(u8::try_from(n).ok()?), rest))),
+        b'u' => digits(rest, 4, 16).and_then(|(n, rest)| Some((Unit::Rune(char::from_u32(n)?), rest))),
+        b'U' => digits(rest, 8, 16).and_then(|(n, rest)| Some((Unit::Rune(char::from_u32(n)?), rest))),
+        b'0'..=b'7' => {
+            digits(body.get(1..)?, 3, 8).and_then(|(n, rest)| Some((Unit::Byte(u8::try_from(n).ok()?), rest)))
+        }
+        _ => None,
+    }
+}
+
+fn digits(text: &[u8], count: usize, radix: u32) -> Option<(u32, &[u8])> {
+    let (digits, rest) = text.split_at_checked(count)?;
+    let mut number = 0_u32;
+    for digit in digits {
+        number = number.checked_mul(radix)?.checked_add(char::from(*digit).to_digit(radix)?)?;
+    }
+    Some((number, rest))
+}

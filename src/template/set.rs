@@ -1,0 +1,125 @@
+//! Compiled templates.
+
+use std::any::Any;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::diagnostic::Source;
+use crate::template::ast::{self, List};
+use crate::template::eval::Evaluator;
+use crate::template::function::Functions;
+use crate::template::limits::Limits;
+use crate::template::{Error, ErrorKind, parser};
+use crate::value::{Str, Value};
+
+/// One template: a file's own text, or what a `define` in it holds.
+#[derive(Debug)]
+pub(crate) struct Template {
+    pub(crate) name: Str,
+    /// The file it stands in.
+    pub(crate) source: Arc<Source>,
+    pub(crate) root: List,
+    /// How many variables it has at the same time.
+    pub(crate) slots: usize,
+}
+
+/// Templates by name.
+pub(crate) type Templates = BTreeMap<Str, Arc<Template>>;
+
+/// Compiled templates that can call each other, and the functions they call. Shared between threads; a clone is cheap.
+#[derive(Clone, Debug)]
+pub struct Set {
+    name: Str,
+    functions: Arc<Functions>,
+    templates: Arc<Templates>,
+}
+
+impl Set {
+    /// An empty set. What is parsed into it may call `functions` and Go's built-in ones.
+    pub fn new(functions: Arc<Functions>) -> Self {
+        Self { name: Str::default(), functions, templates: Arc::default() }
+    }
+
+    /// Gives the set the name that errors about missing templates mention.
+    #[must_use]
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Parses `text` as the template `name` and adds it, and what it defines. A template of the same name is replaced,
+    /// unless the new one holds nothing but white space and comments.
+    ///
+    /// # Errors
+    /// [`ErrorKind::Parse`]; the set is then as it was.
+    pub fn parse(&mut self, name: &str, text: impl AsRef<[u8]>) -> Result<(), Error> {
+        let parsed = parse(name, text.as_ref(), &self.functions)?;
+        let templates = Arc::make_mut(&mut self.templates);
+        for (name, template) in parsed {
+            add(templates, name, template);
+        }
+        Ok(())
+    }
+
+    /// The names of all templates, in byte order.
+    pub fn names(&self) -> impl Iterator<Item = &Str> {
+        self.templates.keys()
+    }
+
+    /// Executes the template `name` with `dot`, and writes to `out`. `host` is what functions get from
+    /// [`crate::template::function::Engine::host`]. What was written before an error stays in `out`.
+    ///
+    /// # Errors
+    /// [`ErrorKind::NoTemplate`], or why the execution failed.
+    pub fn execute(&self, name: &str, dot: Value, run: Run<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        let mut evaluator = Evaluator::new(self, run, std::mem::take(out));
+        let result = evaluator.execute_named(&Str::from(name), dot);
+        *out = evaluator.into_output();
+        result
+    }
+
+    pub(crate) fn name(&self) -> &Str {
+        &self.name
+    }
+
+    pub(crate) fn functions(&self) -> &Functions {
+        &self.functions
+    }
+
+    pub(crate) fn template(&self, name: &Str) -> Option<&Arc<Template>> {
+        self.templates.get(name)
+    }
+}
+
+/// What an execution is given beside its data.
+#[derive(Clone, Copy)]
+pub struct Run<'a> {
+    /// For the functions.
+    pub host: &'a dyn Any,
+    /// How much it may use.
+    pub limits: Limits,
+}
+
+impl std::fmt::Debug for Run<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Run").field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// Parses `text`, called `name`, into the templates it holds.
+pub(crate) fn parse(name: &str, text: &[u8], functions: &Functions) -> Result<Templates, Error> {
+    let source = Source { name: name.to_owned(), text: Str::from(text).to_text().into_owned() };
+    parser::parse(source, text, functions)
+}
+
+/// Adds a template as Go does: an empty one does not replace another.
+pub(crate) fn add(templates: &mut Templates, name: Str, template: Arc<Template>) {
+    if !templates.contains_key(&name) || !ast::is_empty(&template.root) {
+        templates.insert(name, template);
+    }
+}
+
+/// The error of a template that does not exist.
+pub(crate) fn no_template(name: &Str, set: &Set) -> Error {
+    Error::new(ErrorKind::NoTemplate { name: name.clone(), set: set.name().clone() })
+}

@@ -1,0 +1,188 @@
+//! Walking the nodes: what they write, and which of them run.
+
+use crate::template::ast::{Binding, Branch, List, Node, NodeKind, Pipe, Target};
+use crate::template::eval::{Evaluated, Evaluator};
+use crate::template::operand::{Operand, byte, list_element};
+use crate::template::quote::quote;
+use crate::value::{Int, Kind, MapType, Str, Value, format_float};
+
+/// How a list of nodes ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flow {
+    Done,
+    Break,
+    Continue,
+}
+
+impl Evaluator<'_> {
+    /// Executes the nodes of a block, a level deeper.
+    pub(crate) fn list(&mut self, list: &List, dot: &Operand) -> Evaluated<Flow> {
+        self.at = list.at;
+        self.deeper(|evaluator| {
+            for node in &list.node {
+                let flow = evaluator.node(node, dot)?;
+                if flow != Flow::Done {
+                    return Ok(flow);
+                }
+            }
+            Ok(Flow::Done)
+        })
+    }
+
+    fn node(&mut self, node: &Node, dot: &Operand) -> Evaluated<Flow> {
+        self.at = node.at;
+        self.step()?;
+        match &node.node {
+            NodeKind::Text(text) => self.write(text)?,
+            NodeKind::Action(pipe) => self.action(node, pipe, dot)?,
+            NodeKind::If(branch) => return self.if_(branch, dot),
+            NodeKind::With(branch) => return self.with(branch, dot),
+            NodeKind::Range(branch) => return self.range(branch, dot),
+            NodeKind::Template { name, pipe } => self.template(name, pipe.as_ref(), dot)?,
+            NodeKind::Break => return Ok(Flow::Break),
+            NodeKind::Continue => return Ok(Flow::Continue),
+        }
+        Ok(Flow::Done)
+    }
+
+    fn action(&mut self, node: &Node, pipe: &Pipe, dot: &Operand) -> Evaluated<()> {
+        let result = self.pipe(pipe, dot)?;
+        if pipe.node.targets.is_empty() {
+            self.at = node.at;
+            self.print(&result.value)?;
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, value: &Value) -> Evaluated<()> {
+        match value {
+            Value::Nil => self.write(b"<no value>"),
+            Value::String(text) => self.write(text),
+            Value::Bool(b) => self.write(if *b { b"true" } else { b"false" }),
+            Value::Float(float) => self.write(format_float(*float).as_bytes()),
+            other => self.write(&other.print()),
+        }
+    }
+
+    fn if_(&mut self, branch: &Branch, dot: &Operand) -> Evaluated<Flow> {
+        if self.pipe(&branch.pipe, dot)?.value.truth() {
+            return self.list(&branch.body, dot);
+        }
+        self.otherwise(branch, dot)
+    }
+
+    fn with(&mut self, branch: &Branch, dot: &Operand) -> Evaluated<Flow> {
+        let value = self.pipe(&branch.pipe, dot)?;
+        if value.value.truth() {
+            return self.list(&branch.body, &value);
+        }
+        self.otherwise(branch, dot)
+    }
+
+    fn otherwise(&mut self, branch: &Branch, dot: &Operand) -> Evaluated<Flow> {
+        match &branch.otherwise {
+            Some(list) => self.list(list, dot),
+            None => Ok(Flow::Done),
+        }
+    }
+
+    fn template(&mut self, name: &Str, pipe: Option<&Pipe>, dot: &Operand) -> Evaluated<()> {
+        let Some(template) = self.lookup(name) else {
+            return Err(self.error(format!("template {} not defined", quote(name))));
+        };
+        let dot = match pipe {
+            Some(pipe) => self.pipe(pipe, dot)?,
+            None => Operand::NONE,
+        };
+        self.enter(&template, &dot)
+    }
+
+    // Loops
+
+    fn range(&mut self, branch: &Branch, dot: &Operand) -> Evaluated<Flow> {
+        let value = self.pipe(&branch.pipe, dot)?.value;
+        let rounds = match &value {
+            Value::Nil => 0,
+            Value::Int(int) => self.range_int(branch, *int)?,
+            Value::List(list) => self.rounds(branch, list.len(), |index| {
+                (Operand::plain(index_value(index)), list_element(list, index).unwrap_or_default())
+            })?,
+            Value::Bytes(bytes) => self.rounds(branch, bytes.len(), |index| {
+                let element = bytes.get(index).copied().map_or(Value::Nil, byte);
+                (Operand::plain(index_value(index)), Operand::plain(element))
+            })?,
+            Value::Map(map) => {
+                let boxed = map.map_type() != MapType::String;
+                let entries = map.entries();
+                self.rounds(branch, entries.len(), |index| {
+                    let (key, value) = entries.get(index).cloned().unwrap_or_default();
+                    (Operand::plain(Value::String(key)), Operand { value, boxed })
+                })?
+            }
+            Value::Object(object) if matches!(object.kind(), Kind::Map | Kind::Slice) => {
+                let entries = object.entries().unwrap_or_default();
+                self.rounds(branch, entries.len(), |index| {
+                    let (key, value) = entries.get(index).cloned().unwrap_or_default();
+                    (Operand::plain(key), Operand::plain(value))
+                })?
+            }
+            other => return Err(self.error(format!("range can't iterate over {}", other.print()))),
+        };
+        if rounds == 0 { self.otherwise(branch, dot) } else { Ok(Flow::Done) }
+    }
+
+    fn range_int(&mut self, branch: &Branch, int: Int) -> Evaluated<usize> {
+        if branch.pipe.node.targets.len() > 1 {
+            let value = Value::Int(int).print();
+            return Err(self.error(format!("can't use {value} to iterate over more than one variable")));
+        }
+        let count = usize::try_from(int.get()).unwrap_or(0);
+        self.rounds(branch, count, |index| {
+            let number = i64::try_from(index).unwrap_or(i64::MAX);
+            (Operand::NONE, Operand::plain(Value::Int(Int::new(int.kind(), number))))
+        })
+    }
+
+    /// Runs the body `count` times, unless it breaks; gives `count`.
+    fn rounds(
+        &mut self,
+        branch: &Branch,
+        count: usize,
+        element: impl Fn(usize) -> (Operand, Operand),
+    ) -> Evaluated<usize> {
+        let Branch { pipe, body, .. } = branch;
+        for index in 0..count {
+            self.step()?;
+            let (key, value) = element(index);
+            self.bind_round(&pipe.node.targets, pipe.node.binding, key, &value)?;
+            if self.list(body, &value)? == Flow::Break {
+                break;
+            }
+        }
+        Ok(count)
+    }
+
+    /// Sets the variables of a loop: one takes the element, two take the index and the element.
+    fn bind_round(&mut self, targets: &[Target], binding: Binding, key: Operand, value: &Operand) -> Evaluated<()> {
+        match targets {
+            [] => Ok(()),
+            [element] => self.bind(element, binding, value.clone()),
+            [index, element, ..] => {
+                self.bind(index, binding, key)?;
+                self.bind(element, binding, value.clone())
+            }
+        }
+    }
+
+    /// Sets a variable that a pipeline names.
+    pub(crate) fn bind(&mut self, target: &Target, binding: Binding, value: Operand) -> Evaluated<()> {
+        let known = target.slot.filter(|slot| binding == Binding::Declare || self.var(*slot).is_some());
+        let Some(slot) = known else { return Err(self.error(format!("undefined variable: {}", target.name))) };
+        self.set_var(slot, value);
+        Ok(())
+    }
+}
+
+fn index_value(index: usize) -> Value {
+    Value::int(i64::try_from(index).unwrap_or(i64::MAX))
+}
