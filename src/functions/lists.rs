@@ -141,7 +141,8 @@ pub(crate) fn chunk(size: i64, list: Value) -> Result<Value, String> {
         // Go computes floor((length - 1) / size) + 1 chunks also of a negative size.
         Err(_) => match items.len() {
             0 => return Err(TOO_LARGE.to_owned()),
-            1 if size != -1 => vec![chunk(&items)],
+            1 if size == -1 => return Err(TOO_LARGE.to_owned()),
+            1 => vec![chunk(&items)],
             length if size.unsigned_abs() >= length as u64 - 1 => Vec::new(),
             _ => return Err(TOO_LARGE.to_owned()),
         },

@@ -21,6 +21,8 @@ mod math;
 mod network;
 mod paths;
 mod reflection;
+mod regex;
+mod semver;
 mod strings;
 mod unicode;
 mod words;
@@ -44,6 +46,7 @@ pub fn table() -> Functions {
     table.encoding();
     table.paths();
     table.crypto();
+    table.regex();
     table.0
 }
 
@@ -205,9 +208,27 @@ impl Table {
     }
 
     fn crypto(&mut self) {
+        self.add("semver", semver::semver);
+        self.add("semverCompare", semver::compare);
         self.add("adler32sum", crypto::adler32sum);
         self.add("sha1sum", crypto::sha1sum);
         self.add("sha256sum", crypto::sha256sum);
         self.add("sha512sum", crypto::sha512sum);
+    }
+
+    fn regex(&mut self) {
+        self.add("mustRegexFind", regex::must_find);
+        self.add("mustRegexFindAll", regex::must_find_all);
+        self.add("mustRegexMatch", regex::must_match);
+        self.add("mustRegexReplaceAll", regex::must_replace_all);
+        self.add("mustRegexReplaceAllLiteral", regex::must_replace_all_literal);
+        self.add("mustRegexSplit", regex::must_split);
+        self.add("regexFind", regex::find);
+        self.add("regexFindAll", regex::find_all);
+        self.add("regexMatch", regex::matches);
+        self.add("regexQuoteMeta", regex::quote_meta);
+        self.add("regexReplaceAll", regex::replace_all);
+        self.add("regexReplaceAllLiteral", regex::replace_all_literal);
+        self.add("regexSplit", regex::split);
     }
 }

@@ -1,0 +1,201 @@
+//! A compiled pattern, with Go's rules for walking from match to match and for replacing.
+
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::rc::Rc;
+
+use regex::bytes::{Captures, Regex, RegexBuilder};
+
+use crate::functions::regex::syntax::{self, Pattern};
+use crate::functions::strings::within_bounds;
+use crate::functions::unicode::is_letter;
+use crate::value::{Str, decode_utf8};
+
+/// How many compiled patterns a thread keeps: more than a chart uses.
+const KEPT: usize = 32;
+
+/// How large one compiled pattern may be, in bytes.
+const MAX_COMPILED: usize = 10 << 20;
+
+thread_local! {
+    /// The patterns used last, newest first. Compiling costs a thousand times more than matching.
+    static COMPILED: RefCell<VecDeque<(Str, Rc<Expression>)>> = const { RefCell::new(VecDeque::new()) };
+}
+
+/// A compiled pattern.
+#[derive(Debug)]
+pub(crate) struct Expression {
+    regex: Regex,
+    /// The names of the groups, from group 1 on; "" where a group has none.
+    names: Vec<String>,
+}
+
+impl Expression {
+    /// Compiles a pattern of Go's, or finds it among those used lately.
+    ///
+    /// # Errors
+    /// `error parsing regexp: …` as Go says it.
+    pub(crate) fn compile(pattern: &Str) -> Result<Rc<Self>, String> {
+        if let Some(known) = COMPILED.with_borrow_mut(|kept| recall(kept, pattern)) {
+            return Ok(known);
+        }
+        let expression = Rc::new(Self::new(pattern).map_err(|error| format!("error parsing regexp: {error}"))?);
+        COMPILED.with_borrow_mut(|kept| {
+            kept.truncate(KEPT - 1);
+            kept.push_front((pattern.clone(), Rc::clone(&expression)));
+        });
+        Ok(expression)
+    }
+
+    fn new(pattern: &Str) -> Result<Self, String> {
+        let Pattern { text, names } = syntax::translate(pattern)?;
+        let built = RegexBuilder::new(&text).size_limit(MAX_COMPILED).nest_limit(syntax::NEST_LIMIT).build();
+        let regex = built.map_err(|_too_large| format!("expression too large: `{pattern}`"))?;
+        Ok(Self { regex, names })
+    }
+
+    /// Whether it matches anywhere.
+    pub(crate) fn is_match(&self, text: &[u8]) -> bool {
+        self.regex.is_match(text)
+    }
+
+    /// The leftmost match that starts at `from` or later. An empty match inside a character counts for none.
+    pub(crate) fn find_from(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
+        let mut at = from;
+        loop {
+            let found = self.regex.find_at(text, at)?.range();
+            if !found.is_empty() || is_boundary(text, found.start) {
+                return Some(found);
+            }
+            at = found.start + 1;
+        }
+    }
+
+    fn captures_from<'t>(&self, text: &'t [u8], from: usize) -> Option<Captures<'t>> {
+        let start = self.find_from(text, from)?.start;
+        self.regex.captures_at(text, start)
+    }
+
+    /// At most `count` matches; an empty one right after another does not count.
+    pub(crate) fn find_all(&self, text: &[u8], count: usize) -> Vec<Range<usize>> {
+        let mut ranges = Vec::new();
+        let mut at = 0;
+        let mut previous_end = None;
+        while ranges.len() < count && at <= text.len() {
+            let Some(range) = self.find_from(text, at) else { break };
+            let repeated = range.end == at && previous_end == Some(range.start);
+            at = if range.end == at { at + width_at(text, at).max(1) } else { range.end };
+            previous_end = Some(range.end);
+            if !repeated {
+                ranges.push(range);
+            }
+        }
+        ranges
+    }
+
+    /// Every match replaced by `template`, in which `$1` and `${name}` stand for groups.
+    pub(crate) fn replace_all(&self, text: &Str, template: &[u8]) -> Result<Str, String> {
+        self.replace(text, |captures, out| self.expand(template, captures, out))
+    }
+
+    /// Every match replaced by `replacement`.
+    pub(crate) fn replace_all_literal(&self, text: &Str, replacement: &[u8]) -> Result<Str, String> {
+        self.replace(text, |_, out| out.extend_from_slice(replacement))
+    }
+
+    fn replace(&self, text: &Str, mut put: impl FnMut(&Captures<'_>, &mut Vec<u8>)) -> Result<Str, String> {
+        let mut out = Vec::new();
+        let (mut last_end, mut at) = (0, 0);
+        while at <= text.len() {
+            let Some(captures) = self.captures_from(text, at) else { break };
+            let Some(range) = captures.get(0).map(|whole| whole.range()) else { break };
+            out.extend_from_slice(text.get(last_end..range.start).unwrap_or_default());
+            if range.end > last_end || range.start == 0 {
+                put(&captures, &mut out);
+                within_bounds(out.len())?;
+            }
+            last_end = range.end;
+            at = range.end.max(at + width_at(text, at).max(1));
+        }
+        out.extend_from_slice(text.get(last_end..).unwrap_or_default());
+        Ok(out.into())
+    }
+
+    /// Go's `Expand`.
+    fn expand(&self, template: &[u8], captures: &Captures<'_>, out: &mut Vec<u8>) {
+        let mut rest = template;
+        while let Some(at) = memchr::memchr(b'$', rest) {
+            let (before, after) = rest.split_at_checked(at).unwrap_or((rest, b""));
+            out.extend_from_slice(before);
+            rest = after.get(1..).unwrap_or_default();
+            if let Some(after) = rest.strip_prefix(b"$") {
+                out.push(b'$');
+                rest = after;
+            } else if let Some((name, after)) = group_name(rest) {
+                out.extend_from_slice(self.group(name, captures));
+                rest = after;
+            } else {
+                // Not a group: the sign stands for itself.
+                out.push(b'$');
+            }
+        }
+        out.extend_from_slice(rest);
+    }
+
+    fn group<'t>(&self, name: &[u8], captures: &Captures<'t>) -> &'t [u8] {
+        let bytes = |index: usize| captures.get(index).map(|group| group.as_bytes());
+        if let Some(index) = number(name) {
+            return bytes(index).unwrap_or_default();
+        }
+        let mut named = self.names.iter().enumerate().filter(|(_, other)| other.as_bytes() == name);
+        named.find_map(|(index, _)| bytes(index + 1)).unwrap_or_default()
+    }
+}
+
+fn recall(kept: &mut VecDeque<(Str, Rc<Expression>)>, pattern: &Str) -> Option<Rc<Expression>> {
+    let at = kept.iter().position(|(known, _)| known == pattern)?;
+    let entry = kept.remove(at)?;
+    let expression = Rc::clone(&entry.1);
+    kept.push_front(entry);
+    Some(expression)
+}
+
+fn is_boundary(text: &[u8], at: usize) -> bool {
+    // The lead byte of the character that `at` would cut is at most three bytes before.
+    let inside = |back: usize| {
+        let start = at.checked_sub(back)?;
+        decode_utf8(text.get(start..)?).filter(|(_, width)| *width > back)
+    };
+    (1..4).all(|back| inside(back).is_none())
+}
+
+fn width_at(text: &[u8], at: usize) -> usize {
+    text.get(at..).and_then(decode_utf8).map_or(0, |(_, width)| width)
+}
+
+/// The name after a `$`, in braces or as long as it goes, and what follows.
+fn group_name(rest: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (braced, body) = match rest.strip_prefix(b"{") {
+        Some(body) => (true, body),
+        None => (false, rest),
+    };
+    let mut length = 0;
+    while let Some((rune, width)) = body.get(length..).and_then(decode_utf8) {
+        if !(is_letter(rune) || rune.is_numeric() || rune == '_') {
+            break;
+        }
+        length += width;
+    }
+    let (name, after) = body.split_at_checked(length).filter(|(name, _)| !name.is_empty())?;
+    if braced { Some((name, after.strip_prefix(b"}")?)) } else { Some((name, after)) }
+}
+
+/// A group's number: digits without a leading zero.
+fn number(name: &[u8]) -> Option<usize> {
+    let zero_first = name.len() > 1 && name.starts_with(b"0");
+    if zero_first || !name.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    std::str::from_utf8(name).ok()?.parse().ok()
+}
