@@ -3,6 +3,7 @@
 #![doc = include_str!("../ARCHITECTURE.md")]
 
 pub mod chart;
+pub mod cli;
 pub mod diagnostic;
 pub mod functions;
 pub mod health;

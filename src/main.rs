@@ -1,3 +1,7 @@
 //! The command line of chart-operator.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    chart_operator::cli::main()
+}

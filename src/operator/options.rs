@@ -5,9 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::metrics::Build;
+
 /// How the manager runs. Defaults are those of operator-sdk v1.42's `helm-operator run`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RunOptions {
+    /// What this program is, for logs, metrics and the user agent.
+    pub build: Build,
     /// Path of `watches.yaml` (`--watches-file`, default `./watches.yaml`).
     pub watches_file: PathBuf,
     /// After how long a resource is looked at although nothing happened (`--reconcile-period`, default a minute);
@@ -23,6 +27,10 @@ pub struct RunOptions {
     pub leader_election: Option<LeaderElection>,
     /// Show `****` for an overridden value in events (`--suppress-override-values`, default false).
     pub suppress_override_values: bool,
+    /// Which resources of the watched kinds are ours, as a Kubernetes label selector (`--label-selector`); not yet parsed.
+    pub label_selector: Option<String>,
+    /// What charts see as `.Operator.Version` (`--operator-version`, default the version of `build`).
+    pub operator_version: String,
     /// Namespaces to watch (`WATCH_NAMESPACE`, a comma list); `None` is all of them. Never empty, no duplicates.
     pub namespaces: Option<Vec<String>>,
 }

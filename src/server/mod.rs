@@ -15,8 +15,9 @@ use std::future::Future;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 
-use axum::Router;
 use tokio::net::TcpListener;
+
+pub use axum::Router;
 
 /// Why nothing is served.
 #[derive(Debug, thiserror::Error)]

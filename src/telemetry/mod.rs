@@ -93,13 +93,9 @@ impl Level {
 }
 
 /// A text that is none of the values there are.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("invalid {what} `{found}`: expected {expected}")]
-pub struct Invalid {
-    what: &'static str,
-    found: String,
-    expected: &'static str,
-}
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected {0}")]
+pub struct Invalid(&'static str);
 
 impl FromStr for Level {
     type Err = Invalid;
@@ -113,11 +109,7 @@ impl FromStr for Level {
             "panic" => Ok(Self::Panic),
             number => match number.parse::<i64>() {
                 Ok(level) if level > 0 => Ok(Self::Debug(u8::try_from(level).unwrap_or(u8::MAX))),
-                _ => Err(Invalid {
-                    what: "log level",
-                    found: text.to_owned(),
-                    expected: "`debug`, `info`, `error`, `panic` or a number above 0",
-                }),
+                _ => Err(Invalid("`debug`, `info`, `error`, `panic` or a number above 0")),
             },
         }
     }

@@ -153,10 +153,7 @@ fn levels_let_through_what_zap_s_let_through() {
     }
     for level in ["", "0", "-1", "warn", "1.5", "9223372036854775808"] {
         let error = level.parse::<Level>().unwrap_err().to_string();
-        assert_eq!(
-            error,
-            format!("invalid log level `{level}`: expected `debug`, `info`, `error`, `panic` or a number above 0")
-        );
+        assert_eq!(error, "expected `debug`, `info`, `error`, `panic` or a number above 0", "{level}");
     }
 }
 
@@ -184,7 +181,7 @@ fn times_are_written_as_zap_writes_them() {
     }
     assert_eq!(
         "unix".parse::<TimeEncoding>().unwrap_err().to_string(),
-        "invalid time encoding `unix`: expected `epoch`, `millis`, `nanos`, `iso8601`, `rfc3339` or `rfc3339nano`"
+        "expected `epoch`, `millis`, `nanos`, `iso8601`, `rfc3339` or `rfc3339nano`"
     );
 }
 

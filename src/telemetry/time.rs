@@ -61,11 +61,7 @@ impl FromStr for TimeEncoding {
             "iso8601" => Ok(Self::Iso8601),
             "rfc3339" => Ok(Self::Rfc3339),
             "rfc3339nano" => Ok(Self::Rfc3339Nano),
-            _ => Err(Invalid {
-                what: "time encoding",
-                found: text.to_owned(),
-                expected: "`epoch`, `millis`, `nanos`, `iso8601`, `rfc3339` or `rfc3339nano`",
-            }),
+            _ => Err(Invalid("`epoch`, `millis`, `nanos`, `iso8601`, `rfc3339` or `rfc3339nano`")),
         }
     }
 }

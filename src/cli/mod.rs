@@ -1,0 +1,111 @@
+//! The command line: each command turns flags and environment into one call.
+//!
+//! The only module that reads the environment and writes to standard output. The same binary under the name
+//! `helm-operator` answers to that name (operator-sdk v1.42, `cmd/helm-operator`): same commands, same flags, and exit
+//! code 1 for every failure, a wrong flag included, as cobra programs have it.
+
+mod address;
+mod completion;
+mod duration;
+mod report;
+pub mod run;
+pub mod serve;
+mod version;
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
+
+/// Our name, and the other one this program answers to.
+const NAMES: [&str; 2] = ["chart-operator", "helm-operator"];
+
+/// A Kubernetes operator driven by Helm charts
+///
+/// Every entry of watches.yaml maps a kind to a Helm chart. A resource of that kind is a release of the chart: its spec
+/// holds the values, its status says how the objects fare.
+#[derive(Debug, Parser)]
+#[command(disable_help_subcommand = true, subcommand_required = true, arg_required_else_help = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the operator
+    Run(Box<run::Args>),
+    /// Print the version
+    Version,
+    /// Print a completion script for a shell
+    Completion(completion::Args),
+}
+
+/// Runs the command this process was started with.
+pub fn main() -> ExitCode {
+    let args: Vec<OsString> = std::env::args_os().collect();
+    let name = name(args.first().map(OsString::as_os_str));
+    let done = match parse(name, &args) {
+        Ok(cli) => execute(name, cli.command),
+        Err(error) => return print_usage(&error),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        // Whoever closes our output has seen enough.
+        Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            writeln!(io::stderr(), "{}", report::text(&error)).ok();
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn execute(name: &'static str, chosen: Command) -> anyhow::Result<()> {
+    match chosen {
+        Command::Run(args) => run::run(*args),
+        Command::Version => print(&version::line(name)),
+        Command::Completion(args) => print(&completion::script(&args, name, command(name))),
+    }
+}
+
+/// The name this program was called by, if it is one of ours.
+fn name(arg0: Option<&OsStr>) -> &'static str {
+    let called = arg0.map(Path::new).and_then(Path::file_stem);
+    let [ours, _] = NAMES;
+    NAMES.into_iter().find(|name| called == Some(OsStr::new(name))).unwrap_or(ours)
+}
+
+/// clap would take the name from the first argument, whatever it is.
+fn command(name: &'static str) -> clap::Command {
+    Cli::command().name(name).bin_name(name)
+}
+
+fn parse(name: &'static str, args: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut command = command(name);
+    let matches = command.try_get_matches_from_mut(args)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+}
+
+/// Prints what clap has to say: help, or a fault of the command line.
+fn print_usage(error: &clap::Error) -> ExitCode {
+    // Where nobody reads, nothing is lost.
+    error.print().ok();
+    if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// Writes a text to standard output.
+fn print(text: &str) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()?;
+    Ok(())
+}
+
+fn is_broken_pipe(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<io::Error>().is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests;
