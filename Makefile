@@ -48,12 +48,13 @@ clean: ## Remove what was built
 test: lint test-unit test-cluster ## Everything that a change must pass; CI runs this
 
 .PHONY: test-unit
-test-unit: ## Tests that need no cluster: units, architecture, golden files, the testbed's own
-	$(CARGO) test --workspace $(CARGO_FLAGS)
+test-unit: ## Tests that need no cluster: units, architecture, golden files
+	$(CARGO) test $(CARGO_FLAGS)
 
 .PHONY: test-cluster
-test-cluster: ## Tests against a real kube-apiserver, which is built first if it is not there
+test-cluster: ## Tests against a real kube-apiserver, which is built first if it is not there; the testbed's own
 	$(CARGO) run $(CARGO_FLAGS) --package testbed -- build
+	$(CARGO) test $(CARGO_FLAGS) --package testbed
 	$(CARGO) test $(CARGO_FLAGS) --test cluster
 
 .PHONY: test-long
