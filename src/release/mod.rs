@@ -17,7 +17,7 @@ mod object;
 pub mod order;
 pub mod plan;
 pub mod prepare;
-// pub mod projection;
+pub mod projection;
 pub mod record;
 
 pub use error::Error;
