@@ -136,9 +136,16 @@ fn float(text: &str) -> Option<f64> {
     text.parse().ok().filter(|float: &f64| float.is_finite())
 }
 
-/// What starts with a dot is read as Go reads a float, which allows underscores nowhere in a decimal number.
+/// What starts with a dot is read as Go reads a float: underscores may stand between digits.
 fn dotted_float(text: &str) -> Option<f64> {
-    float(text)
+    if !text.contains('_') {
+        return float(text);
+    }
+    let between_digits = text.split('_').enumerate().all(|(index, part)| {
+        let edge = |c: char| c.is_ascii_digit();
+        (index == 0 || part.starts_with(edge)) && part.chars().next_back().is_some_and(edge)
+    });
+    if between_digits { float(&text.replace('_', "")) } else { None }
 }
 
 /// Whether a string that reads like this must be quoted although it is a string: a number of base 60 or a timestamp.

@@ -106,8 +106,8 @@ impl Traits {
 /// Whether the text starts like something else than a plain scalar.
 fn has_leading_indicator(text: &str) -> bool {
     match text.as_bytes() {
-        [b'?' | b':' | b'-', rest @ ..] if matches!(rest, [] | [b' ' | b'\t', ..]) => true,
-        bytes if bytes.starts_with(b"---") || bytes.starts_with(b"...") => true,
+        [b'?' | b':' | b'-', rest @ ..] => text.starts_with("---") || matches!(rest, [] | [b' ' | b'\t', ..]),
+        [b'.', b'.', b'.', ..] => true,
         [first, ..] => b"#,[]{}&*!|>'\"%@`".contains(first),
         [] => false,
     }
