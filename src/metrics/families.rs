@@ -84,7 +84,7 @@ pub(super) fn unregistered() -> Metrics {
 pub(super) fn register_build(registry: &mut Registry, build: &Build) {
     let info = Family::<Build, Gauge>::default();
     info.get_or_create(build).set(1);
-    registry.register("helm_operator_build_info", "Build information about helm-operator", info);
+    registry.register("helm_operator_build_info", "Build information for the helm-operator binary", info);
 }
 
 /// Registers every family of `metrics`.

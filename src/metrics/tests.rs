@@ -16,7 +16,7 @@ fn the_creation_time_of_a_resource_is_printed_as_the_incumbent_prints_it() {
     };
     metrics.resource_created_at.get_or_create(&resource).set(1_706_275_138);
     insta::assert_snapshot!(metrics.encode(), @r#"
-    # HELP helm_operator_build_info Build information about helm-operator
+    # HELP helm_operator_build_info Build information for the helm-operator binary
     # TYPE helm_operator_build_info gauge
     helm_operator_build_info{commit="abc",version="v1.2.3"} 1
     # HELP resource_created_at_seconds Timestamp at which a resource was created
