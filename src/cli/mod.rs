@@ -9,7 +9,7 @@ mod completion;
 mod duration;
 mod report;
 pub mod run;
-mod serve;
+pub mod serve;
 mod version;
 
 use std::ffi::{OsStr, OsString};

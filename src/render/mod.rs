@@ -1,1 +1,153 @@
-//! (in the making)
+//! A chart and values to the text of its files, byte for byte as Helm v4.3.1.
+//!
+//! A [`Compiled`] chart is parsed once and shared between threads; [`render`] walks its templates on one thread. What a
+//! render may not know by itself it asks [`World`], and what it asked is in [`Rendered`]. Nothing here splits text into
+//! objects.
+//!
+//! Mirrors Helm v4.3.1: `pkg/engine`, and of `pkg/action` what it does with `NOTES.txt`.
+
+mod capabilities;
+mod compiled;
+mod error;
+mod files;
+mod glob;
+mod include;
+mod scope;
+mod world;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use serde_json::Value as Json;
+
+use crate::functions::Host;
+pub use crate::functions::World;
+use crate::template::{Limits, Run};
+use crate::value::{Map, MapType, Value};
+
+pub use capabilities::{Capabilities, KubeVersion};
+pub use compiled::Compiled;
+pub use error::Error;
+pub use world::Lookup;
+
+use crate::render::world::Witness;
+
+/// `.Release`, but for `Service`, which is always `Helm`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReleaseInfo {
+    /// The release's name.
+    pub name: String,
+    /// Where it is installed.
+    pub namespace: String,
+    /// Its number, from 1.
+    pub revision: i64,
+    /// What is being done.
+    pub operation: Operation,
+}
+
+/// What is being done with a release; `template` counts as an install.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// `.Release.IsInstall`
+    Install,
+    /// `.Release.IsUpgrade`
+    Upgrade,
+}
+
+/// What a render is made of, beside the chart.
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// The values of the root chart, those of sub-charts below their names: the result of coalescing.
+    pub values: &'a Json,
+    /// `.Release`
+    pub release: &'a ReleaseInfo,
+    /// `.Capabilities`
+    pub capabilities: &'a Capabilities,
+    /// What templates see beside Helm's objects, by name; every chart sees the same.
+    pub objects: &'a BTreeMap<String, Json>,
+    /// What it may use.
+    pub limits: Limits,
+}
+
+/// What came out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Rendered {
+    /// The text of every template by its path, such as `demo/templates/deployment.yaml`, empty ones included. Notes and
+    /// partials (`_helpers.tpl`) are not in it. A byte that is not UTF-8 is U+FFFD.
+    pub files: BTreeMap<String, String>,
+    /// The text of the root chart's `templates/NOTES.txt`.
+    pub notes: String,
+    /// Whether it depends on more than its inputs: on randomness, the time or name servers.
+    pub used_chance_or_clock: bool,
+    /// What was looked up in the cluster.
+    pub lookups: BTreeSet<Lookup>,
+}
+
+/// Helm renders every file of that name, and applies none.
+const NOTES: &str = "NOTES.txt";
+
+/// Renders all templates of a chart and of its sub-charts.
+///
+/// # Errors
+/// [`Error::Execute`] for the first template that fails; what was rendered until then is dropped.
+pub fn render(chart: &Compiled, inputs: Inputs<'_>, world: Rc<dyn World>) -> Result<Rendered, Error> {
+    let witness = Rc::new(Witness::new(world));
+    let host = Host { world: Rc::<Witness>::clone(&witness) };
+    let run = Run { host: &host, limits: inputs.limits };
+    let dots = scope::dots(chart.scopes(), &common(inputs), inputs.values);
+    let mut rendered = Rendered::default();
+    let mut out = Vec::new();
+    for file in chart.files() {
+        let Some(dot) = dots.get(file.scope) else { continue };
+        dot.insert("Template", template(&file.path, &file.base_path));
+        out.clear();
+        chart.set().execute(&file.path, Value::Map(dot.clone()), run, &mut out).map_err(Error::Execute)?;
+        rendered.add(chart, &file.path, &out);
+    }
+    rendered.used_chance_or_clock = witness.used_chance_or_clock();
+    rendered.lookups = witness.take_lookups();
+    Ok(rendered)
+}
+
+impl Rendered {
+    fn add(&mut self, chart: &Compiled, path: &str, text: &[u8]) {
+        let text = include::to_text(text);
+        if !path.ends_with(NOTES) {
+            self.files.insert(path.to_owned(), text);
+        } else if path.strip_suffix(NOTES) == Some(chart.templates_path()) {
+            self.notes = text;
+        }
+    }
+}
+
+/// What is the same for every chart.
+fn common(inputs: Inputs<'_>) -> Map {
+    let common = Map::new(MapType::Values);
+    for (name, object) in inputs.objects {
+        common.insert(name.as_str(), Value::from_json(object));
+    }
+    common.insert("Release", release(inputs.release));
+    common.insert("Capabilities", inputs.capabilities.to_value());
+    common
+}
+
+fn release(release: &ReleaseInfo) -> Map {
+    let map = Map::new(MapType::Any);
+    map.insert("Name", release.name.as_str());
+    map.insert("Namespace", release.namespace.as_str());
+    map.insert("IsUpgrade", release.operation == Operation::Upgrade);
+    map.insert("IsInstall", release.operation == Operation::Install);
+    map.insert("Revision", Value::int(release.revision));
+    map.insert("Service", "Helm");
+    map
+}
+
+fn template(name: &str, base_path: &str) -> Map {
+    let map = Map::new(MapType::Values);
+    map.insert("Name", name);
+    map.insert("BasePath", base_path);
+    map
+}

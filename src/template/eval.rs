@@ -1,6 +1,7 @@
 //! The state of an execution, and what functions see of it.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::template::ast::{self, At};
@@ -9,7 +10,6 @@ use crate::template::function::{Engine, FunctionError};
 use crate::template::lexer::newlines;
 use crate::template::limits::{Limit, Limits};
 use crate::template::operand::Operand;
-use crate::template::quote::quote;
 use crate::template::set::{self, Run, Set, Template, Templates};
 use crate::template::{Error, ErrorKind};
 use crate::value::{Str, Value};
@@ -34,7 +34,14 @@ pub(crate) struct Evaluator<'a> {
     held: usize,
     steps: u64,
     depth: usize,
+    /// Templates that functions are executing, with how often each is.
+    executing: BTreeMap<Str, usize>,
+    /// Texts that were executed, so that each is parsed once. Unless they define templates, those parsed are good for ever.
+    parsed: BTreeMap<(Str, Str), Arc<Templates>>,
 }
+
+/// How many texts given to [`Engine::execute_text`] an execution remembers.
+const MAX_PARSED: usize = 1_000;
 
 impl<'a> Evaluator<'a> {
     pub(crate) fn new(set: &'a Set, run: Run<'a>, out: Vec<u8>) -> Self {
@@ -50,6 +57,8 @@ impl<'a> Evaluator<'a> {
             held: 0,
             steps: 0,
             depth: 0,
+            executing: BTreeMap::new(),
+            parsed: BTreeMap::new(),
         }
     }
 
@@ -150,6 +159,31 @@ impl<'a> Evaluator<'a> {
         result.map(|_| ())
     }
 
+    /// The templates in `text`, parsed or remembered.
+    fn parsed(&mut self, name: &str, text: &Str) -> Result<Arc<Templates>, FunctionError> {
+        let key = (Str::from(name), text.clone());
+        if let Some(parsed) = self.parsed.get(&key) {
+            return Ok(Arc::clone(parsed));
+        }
+        let parsed = set::parse(name, text, self.set.functions());
+        let parsed = Arc::new(parsed.map_err(|error| FunctionError::Message(error.to_string()))?);
+        if self.parsed.len() < MAX_PARSED {
+            self.parsed.insert(key, Arc::clone(&parsed));
+        }
+        Ok(parsed)
+    }
+
+    /// What `parsed` adds to the templates that are there: an empty one does not hide another.
+    fn overlay(&self, parsed: Arc<Templates>) -> Arc<Templates> {
+        let hides =
+            |(name, template): (&Str, &Arc<Template>)| !ast::is_empty(&template.root) || self.lookup(name).is_none();
+        if parsed.iter().all(hides) {
+            return parsed;
+        }
+        let kept = parsed.iter().filter(|entry| hides(*entry));
+        Arc::new(kept.map(|(name, template)| (name.clone(), Arc::clone(template))).collect())
+    }
+
     /// Runs `inner` with a buffer of its own, and gives what it wrote.
     fn captured(&mut self, inner: impl FnOnce(&mut Self) -> Evaluated<()>) -> Evaluated<Str> {
         let outer = std::mem::take(&mut self.out);
@@ -163,30 +197,31 @@ impl<'a> Evaluator<'a> {
 
 impl Engine for Evaluator<'_> {
     fn execute(&mut self, name: &Str, dot: Value) -> Result<Str, FunctionError> {
-        self.captured(|evaluator| evaluator.execute_named(name, dot))
-            .map_err(|error| FunctionError::Template(Box::new(error)))
+        *self.executing.entry(name.clone()).or_default() += 1;
+        let result = self.captured(|evaluator| evaluator.execute_named(name, dot));
+        if let Some(count) = self.executing.get_mut(name) {
+            *count -= 1;
+        }
+        result.map_err(|error| FunctionError::Template(Box::new(error)))
+    }
+
+    fn nesting(&self, name: &Str) -> usize {
+        self.executing.get(name).copied().unwrap_or(0)
     }
 
     fn execute_text(&mut self, name: &str, text: &Str, dot: Value) -> Result<Str, FunctionError> {
-        let parsed = set::parse(name, text, self.set.functions())
-            .map_err(|error| FunctionError::Message(format!("cannot parse template {}: {error}", quote(text))))?;
-        let root = parsed.get(name.as_bytes()).cloned();
-        let mut overlay = Templates::new();
-        for (name, template) in parsed {
-            if !ast::is_empty(&template.root) || self.lookup(&name).is_none() {
-                overlay.insert(name, template);
-            }
+        if !text.windows(2).any(|pair| pair == b"{{") {
+            return Ok(text.clone());
         }
-        self.overlays.push(Arc::new(overlay));
+        let parsed = self.parsed(name, text)?;
+        let root = parsed.get(name.as_bytes()).cloned();
+        self.overlays.push(self.overlay(parsed));
         let result = self.captured(|evaluator| match root {
             Some(root) => evaluator.enter(&root, &Operand::plain(dot)),
             None => Ok(()),
         });
         self.overlays.pop();
-        result.map_err(|error| {
-            let context = format!("error during tpl function execution for {}", quote(text));
-            FunctionError::Template(Box::new(error.within(context)))
-        })
+        result.map_err(|error| FunctionError::Template(Box::new(error)))
     }
 
     fn host(&self) -> &dyn Any {

@@ -23,8 +23,13 @@ pub trait Engine {
     /// not outlive the call.
     ///
     /// # Errors
-    /// [`FunctionError::Message`] if it does not parse, [`FunctionError::Template`] if it fails.
+    /// [`FunctionError::Message`] with Go's text if it does not parse, [`FunctionError::Template`] if it fails.
     fn execute_text(&mut self, name: &str, text: &Str, dot: Value) -> Result<Str, FunctionError>;
+
+    /// How many executions of the template `name` by [`Engine::execute`] have begun and not ended.
+    fn nesting(&self, _name: &Str) -> usize {
+        0
+    }
 
     /// What the caller of the template handed in for its own functions.
     fn host(&self) -> &dyn Any;

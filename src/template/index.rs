@@ -34,6 +34,11 @@ fn element(item: &Operand, index: &Value) -> Result<Operand, String> {
             Ok(byte_at(text, position))
         }
         Value::Map(map) => Ok(map_element(map, key(index)?)),
+        Value::Object(object) if object.kind() == Kind::Slice => {
+            let entries = object.entries().unwrap_or_default();
+            let (_, value) = entries.get(at(entries.len())?).cloned().unwrap_or_default();
+            Ok(Operand::plain(value))
+        }
         Value::Object(object) if object.kind() == Kind::Map => {
             let name = Str::from(key(index)?);
             Ok(Operand::plain(object.field(&name.to_text()).unwrap_or_default()))

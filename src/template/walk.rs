@@ -60,6 +60,7 @@ impl Evaluator<'_> {
             Value::String(text) => self.write(text),
             Value::Bool(b) => self.write(if *b { b"true" } else { b"false" }),
             Value::Float(float) => self.write(format_float(*float).as_bytes()),
+            Value::Object(object) => self.write(&object.print_in_place()),
             other => self.write(&other.print()),
         }
     }

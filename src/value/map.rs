@@ -31,12 +31,9 @@ impl MapType {
 /// A map that is shared by reference: a change is seen through every clone. Keys are kept in byte order, which is the order
 /// in which Go's templates range over them.
 #[derive(Clone, Debug)]
-pub struct Map(Rc<Cell>);
-
-#[derive(Debug)]
-struct Cell {
+pub struct Map {
     map_type: MapType,
-    entries: RefCell<BTreeMap<Str, Value>>,
+    entries: Rc<RefCell<BTreeMap<Str, Value>>>,
 }
 
 impl Map {
@@ -47,40 +44,46 @@ impl Map {
 
     /// A map of these entries.
     pub fn from_entries(map_type: MapType, entries: BTreeMap<Str, Value>) -> Self {
-        Self(Rc::new(Cell { map_type, entries: RefCell::new(entries) }))
+        Self { map_type, entries: Rc::new(RefCell::new(entries)) }
     }
 
     /// Which Go type it is of.
     pub fn map_type(&self) -> MapType {
-        self.0.map_type
+        self.map_type
+    }
+
+    /// The same map, converted to another type: what is changed in one is changed in both.
+    #[must_use]
+    pub fn converted(&self, map_type: MapType) -> Self {
+        Self { map_type, entries: Rc::clone(&self.entries) }
     }
 
     /// The value at `key`, or `None` where there is none (a `nil` value is `Some(Nil)`).
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<Value> {
-        self.0.entries.borrow().get(key.as_ref()).cloned()
+        self.entries.borrow().get(key.as_ref()).cloned()
     }
 
     /// Whether `key` is there.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
-        self.0.entries.borrow().contains_key(key.as_ref())
+        self.entries.borrow().contains_key(key.as_ref())
     }
 
     /// Sets `key`, for everyone who holds this map.
     pub fn insert(&self, key: impl Into<Str>, value: impl Into<Value>) {
-        let old = self.0.entries.borrow_mut().insert(key.into(), value.into());
+        let old = self.entries.borrow_mut().insert(key.into(), value.into());
         // Dropped only now: its drop may reach this very map.
         drop(old);
     }
 
     /// Removes `key`, for everyone who holds this map.
     pub fn remove(&self, key: impl AsRef<[u8]>) {
-        let old = self.0.entries.borrow_mut().remove(key.as_ref());
+        let old = self.entries.borrow_mut().remove(key.as_ref());
         drop(old);
     }
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.0.entries.borrow().len()
+        self.entries.borrow().len()
     }
 
     /// Whether there is no entry.
@@ -90,23 +93,23 @@ impl Map {
 
     /// The keys in byte order.
     pub fn keys(&self) -> Vec<Str> {
-        self.0.entries.borrow().keys().cloned().collect()
+        self.entries.borrow().keys().cloned().collect()
     }
 
     /// A snapshot of the entries in byte order of keys: the map may change while it is walked, as in Go.
     pub fn entries(&self) -> Vec<(Str, Value)> {
-        self.0.entries.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        self.entries.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
     }
 
     /// Whether both are the very same map.
     pub fn ptr_eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        Rc::ptr_eq(&self.entries, &other.entries)
     }
 
     /// A map of its own with the same entries; nested maps stay shared.
     #[must_use]
     pub fn shallow_copy(&self) -> Self {
-        Self::from_entries(self.0.map_type, self.0.entries.borrow().clone())
+        Self::from_entries(self.map_type, self.entries.borrow().clone())
     }
 }
 

@@ -29,6 +29,12 @@ pub trait Object: fmt::Debug {
     /// What `%v` prints.
     fn print(&self) -> Str;
 
+    /// What an action of a template prints where Go can take the value's address, and so finds the methods of its pointer:
+    /// `{{ .Capabilities.KubeVersion }}`, but not `{{ .Capabilities.KubeVersion | toString }}`.
+    fn print_in_place(&self) -> Str {
+        self.print()
+    }
+
     /// The exported field `name`.
     fn field(&self, _name: &str) -> Option<Value> {
         None

@@ -1,0 +1,109 @@
+//! A chart with all its templates parsed.
+
+use std::sync::Arc;
+
+use crate::chart::Chart;
+use crate::render::Error;
+use crate::render::include::{FUNCTIONS, SET_NAME};
+use crate::render::scope::Scope;
+use crate::template::Set;
+
+/// A chart and its sub-charts, their templates parsed: what is the same for every render. Shared between threads.
+#[derive(Debug)]
+pub struct Compiled {
+    set: Set,
+    /// The charts, each after the one it is a sub-chart of; the root chart is the first.
+    scopes: Vec<Scope>,
+    /// The templates that are rendered, in Helm's order.
+    files: Vec<TemplateFile>,
+    templates_path: String,
+}
+
+/// A template that is rendered by itself.
+#[derive(Debug)]
+pub(crate) struct TemplateFile {
+    /// `demo/templates/deployment.yaml`
+    pub(crate) path: String,
+    /// `demo/templates`
+    pub(crate) base_path: Arc<str>,
+    /// Its chart.
+    pub(crate) scope: usize,
+}
+
+impl Compiled {
+    /// Parses every template of `chart` and its sub-charts: deeper paths first, and of equal depth in reverse order, so that
+    /// the definitions of the outer charts win.
+    ///
+    /// # Errors
+    /// [`Error::Parse`]
+    pub fn new(chart: &Chart) -> Result<Self, Error> {
+        let mut tree = Tree { scopes: vec![Scope::root(chart)], templates: Vec::new() };
+        tree.add(chart, 0);
+        tree.templates.sort_by(|(a, _), (b, _)| depth_order(&b.path).cmp(&depth_order(&a.path)));
+        // Of two files with one path the later counts, as in a map.
+        tree.templates.dedup_by(|(dropped, _), (kept, _)| dropped.path == kept.path);
+        let mut set = Set::new(Arc::clone(&FUNCTIONS)).named(SET_NAME);
+        for (file, text) in &tree.templates {
+            set.parse(&file.path, text).map_err(Error::Parse)?;
+        }
+        let templates_path = tree.scopes.first().map(|root| format!("{}/", root.base_path())).unwrap_or_default();
+        let files = tree.templates.into_iter().map(|(file, _)| file).filter(|file| !is_partial(&file.path));
+        Ok(Self { set, files: files.collect(), scopes: tree.scopes, templates_path })
+    }
+
+    pub(crate) fn set(&self) -> &Set {
+        &self.set
+    }
+
+    pub(crate) fn scopes(&self) -> &[Scope] {
+        &self.scopes
+    }
+
+    pub(crate) fn files(&self) -> &[TemplateFile] {
+        &self.files
+    }
+
+    /// Where the root chart's templates lie: `demo/templates/`.
+    pub(crate) fn templates_path(&self) -> &str {
+        &self.templates_path
+    }
+}
+
+struct Tree {
+    scopes: Vec<Scope>,
+    templates: Vec<(TemplateFile, Arc<[u8]>)>,
+}
+
+impl Tree {
+    /// Adds the templates of `chart`, which has the index `scope`, and its sub-charts.
+    fn add(&mut self, chart: &Chart, scope: usize) {
+        for subchart in &chart.dependencies {
+            let index = self.scopes.len();
+            if let Some(parent) = self.scopes.get(scope) {
+                let subscope = parent.subchart(scope, subchart);
+                self.scopes.push(subscope);
+                self.add(subchart, index);
+            }
+        }
+        let Some(own) = self.scopes.get(scope) else { return };
+        let base_path: Arc<str> = own.base_path().into();
+        // The later of two files with one name is met first when paths are sorted.
+        for file in chart.templates.iter().rev() {
+            if chart.is_library() && !is_partial(&file.name) {
+                continue;
+            }
+            let path = format!("{}/{}", own.path(), file.name);
+            let file_ = TemplateFile { path, base_path: Arc::clone(&base_path), scope };
+            self.templates.push((file_, Arc::clone(&file.data)));
+        }
+    }
+}
+
+/// Helm's order of paths: by the number of slashes, then by bytes.
+fn depth_order(path: &str) -> (usize, &str) {
+    (path.matches('/').count(), path)
+}
+
+fn is_partial(path: &str) -> bool {
+    path.rsplit('/').next().is_some_and(|name| name.starts_with('_'))
+}

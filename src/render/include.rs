@@ -1,0 +1,116 @@
+//! The functions that need the running engine or the cluster: `include`, `tpl`, `required`, `fail` and `lookup`.
+//!
+//! Mirrors Helm v4.3.1, `pkg/engine/engine.go` and `lookup_func.go`.
+
+#![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
+
+use std::sync::{Arc, LazyLock};
+
+use crate::functions::{self, Host};
+use crate::template::function::{Engine, Function, FunctionError, Functions};
+use crate::template::quote;
+use crate::value::{MapType, Str, Value};
+
+/// How often a template may include itself.
+const MAX_NESTED: usize = 1_000;
+
+/// What `{{ .missing }}` prints, which Helm removes from everything rendered.
+const NO_VALUE: &[u8] = b"<no value>";
+
+/// The name Helm gives its set of templates, and with it the text that `tpl` executes.
+pub(crate) const SET_NAME: &str = "gotpl";
+
+/// Every function of Helm's templates.
+pub(crate) static FUNCTIONS: LazyLock<Arc<Functions>> = LazyLock::new(|| {
+    let mut table = functions::table();
+    table.extend([
+        Function::new("include", include),
+        Function::new("tpl", tpl),
+        Function::new("required", required),
+        Function::new("fail", fail),
+        Function::new("lookup", lookup),
+    ]);
+    Arc::new(table)
+});
+
+fn include(engine: &mut dyn Engine, name: Str, data: Value) -> Result<Str, FunctionError> {
+    if engine.nesting(&name) > MAX_NESTED {
+        return Err(
+            format!("rendering template has a nested reference name: {name}: unable to execute template").into()
+        );
+    }
+    engine.execute(&name, data)
+}
+
+fn tpl(engine: &mut dyn Engine, text: Str, data: Value) -> Result<Str, FunctionError> {
+    match engine.execute_text(SET_NAME, &text, data) {
+        Ok(rendered) => Ok(without_no_value(rendered)),
+        Err(FunctionError::Message(message)) => {
+            Err(format!("cannot parse template {}: {message}", quote(&text)).into())
+        }
+        Err(FunctionError::Template(error)) => {
+            let context = format!("error during tpl function execution for {}", quote(&text));
+            Err(FunctionError::Template(Box::new(error.within(context))))
+        }
+        Err(other) => Err(other),
+    }
+}
+
+fn required(message: Str, value: Value) -> Result<Value, FunctionError> {
+    let missing = match &value {
+        Value::Nil => true,
+        Value::String(text) => text.is_empty(),
+        _ => false,
+    };
+    if missing { fail(message).map(Value::String) } else { Ok(value) }
+}
+
+fn fail(message: Str) -> Result<Str, FunctionError> {
+    Err(FunctionError::Fail(message.to_text().into_owned()))
+}
+
+fn lookup(
+    engine: &mut dyn Engine,
+    api_version: Str,
+    kind: Str,
+    namespace: Str,
+    name: Str,
+) -> Result<Value, FunctionError> {
+    let world = &Host::of(engine)?.world;
+    let found = world.lookup(&api_version.to_text(), &kind.to_text(), &namespace.to_text(), &name.to_text())?;
+    Ok(Value::Map(Value::map_from_json(&found, MapType::Any)))
+}
+
+/// The text without [`NO_VALUE`], wherever it came from.
+fn without_no_value(text: Str) -> Str {
+    if contains(&text) { remove_no_value(&text).into() } else { text }
+}
+
+/// What was rendered, without [`NO_VALUE`], as text.
+pub(crate) fn to_text(rendered: &[u8]) -> String {
+    if contains(rendered) {
+        return Str::from(remove_no_value(rendered)).to_text().into_owned();
+    }
+    match std::str::from_utf8(rendered) {
+        Ok(text) => text.to_owned(),
+        Err(_) => Str::from(rendered).to_text().into_owned(),
+    }
+}
+
+fn contains(text: &[u8]) -> bool {
+    text.windows(NO_VALUE.len()).any(|window| window == NO_VALUE)
+}
+
+fn remove_no_value(text: &[u8]) -> Vec<u8> {
+    let mut kept = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((first, after)) = rest.split_first() {
+        if let Some(after) = rest.strip_prefix(NO_VALUE) {
+            rest = after;
+        } else {
+            kept.push(*first);
+            rest = after;
+        }
+    }
+    kept
+}

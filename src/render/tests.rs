@@ -1,0 +1,209 @@
+use std::collections::BTreeMap;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+
+use crate::chart::{Chart, File, Metadata};
+use crate::render::glob::Glob;
+use crate::render::{
+    Capabilities, Compiled, Error, Inputs, KubeVersion, Lookup, Operation, ReleaseInfo, Rendered, World, render,
+};
+use crate::template::Limits;
+
+/// One ConfigMap, and a clock that stands still.
+struct Small;
+
+impl World for Small {
+    fn now(&self) -> jiff::Timestamp {
+        jiff::Timestamp::UNIX_EPOCH
+    }
+
+    fn random(&self, buffer: &mut [u8]) {
+        buffer.fill(7);
+    }
+
+    fn resolve_host(&self, _name: &str) -> Option<String> {
+        None
+    }
+
+    fn lookup(&self, _api_version: &str, kind: &str, _namespace: &str, name: &str) -> Result<Json, String> {
+        match (kind, name) {
+            ("ConfigMap", "there") => Ok(json!({ "data": { "n": 3 } })),
+            ("Secret", _) => Err("secrets are refused".to_owned()),
+            _ => Ok(json!({})),
+        }
+    }
+}
+
+fn chart(name: &str, templates: &[(&str, &str)]) -> Chart {
+    let file = |(name, text): &(&str, &str)| File::new(format!("templates/{name}"), text.as_bytes());
+    Chart {
+        metadata: Metadata { name: name.to_owned(), version: "1.0.0".to_owned(), ..Metadata::default() },
+        lock: None,
+        values: Arc::new(json!({})),
+        schema: None,
+        templates: templates.iter().map(file).collect(),
+        files: Arc::new([]),
+        raw: Arc::new([]),
+        dependencies: Vec::new(),
+        digest: [0; 32],
+    }
+}
+
+fn try_render(chart: &Chart, values: &Json) -> Result<Rendered, Error> {
+    let release =
+        ReleaseInfo { name: "rel".into(), namespace: "ns".into(), revision: 2, operation: Operation::Upgrade };
+    let objects = BTreeMap::from([("CR".to_owned(), json!({ "kind": "Demo" }))]);
+    let inputs = Inputs {
+        values,
+        release: &release,
+        capabilities: &Capabilities::default(),
+        objects: &objects,
+        limits: Limits::default(),
+    };
+    render(&Compiled::new(chart)?, inputs, Rc::new(Small))
+}
+
+/// What a chart of this one template renders to.
+fn one(template: &str) -> String {
+    let rendered = try_render(&chart("demo", &[("t.yaml", template)]), &json!({ "n": 1.0 }));
+    rendered.map_or_else(|error| error.to_string(), |rendered| rendered.files["demo/templates/t.yaml"].clone())
+}
+
+#[test]
+fn a_compiled_chart_is_shared_between_threads() {
+    fn shared<T: Send + Sync>() {}
+    shared::<Compiled>();
+    shared::<Capabilities>();
+}
+
+#[test]
+fn each_chart_sees_its_own_values_and_what_one_sets_the_others_see() {
+    let mut demo =
+        chart("demo", &[("a.yaml", "{{ .Values.sub.x }} {{ .Subcharts.sub.Chart.Name }}|{{ .Values.seen }}")]);
+    let text = r#"{{ .Values.x }} {{ .Values.global.g }} {{ .Chart.Name }} {{ .Template.BasePath }} {{ typeOf .Values }}{{ $_ := set .Values "x" "changed" }}"#;
+    demo.dependencies.push(chart("sub", &[("b.yaml", text)]));
+    let rendered = try_render(&demo, &json!({ "sub": { "x": "own", "global": { "g": "all" } } })).unwrap();
+    assert_eq!(
+        rendered.files["demo/charts/sub/templates/b.yaml"],
+        "own all sub demo/charts/sub/templates common.Values"
+    );
+    assert_eq!(rendered.files["demo/templates/a.yaml"], "changed sub|");
+}
+
+#[test]
+fn partials_notes_and_libraries_are_not_rendered_as_files() {
+    let mut demo = chart(
+        "demo",
+        &[
+            ("_x.tpl", r#"{{ define "x" }}outer{{ end }}"#),
+            ("a.yaml", r#"{{ include "x" . }} {{ include "lib" . }}"#),
+            ("NOTES.txt", "hello {{ .Release.Name }}"),
+        ],
+    );
+    let mut lib = chart(
+        "lib",
+        &[("_l.tpl", r#"{{ define "lib" }}lent{{ end }}{{ define "x" }}inner{{ end }}"#), ("l.yaml", "{{")],
+    );
+    lib.metadata.r#type = "library".to_owned();
+    demo.dependencies.push(lib);
+    demo.dependencies.push(chart("sub", &[("NOTES.txt", "not told")]));
+    let rendered = try_render(&demo, &json!({})).unwrap();
+    assert_eq!(rendered.notes, "hello rel");
+    assert_eq!(rendered.files, BTreeMap::from([("demo/templates/a.yaml".to_owned(), "outer lent".to_owned())]));
+}
+
+#[test]
+fn what_a_template_asks_of_the_world_is_written_down() {
+    let text = r#"{{ (lookup "v1" "ConfigMap" "ns" "there").data.n }}{{ lookup "v1" "Pod" "" "" }}"#;
+    let rendered = try_render(&chart("demo", &[("t.yaml", text)]), &json!({})).unwrap();
+    assert_eq!(rendered.files["demo/templates/t.yaml"], "3map[]");
+    assert!(!rendered.used_chance_or_clock);
+    let pods = Lookup { api_version: "v1".into(), kind: "Pod".into(), namespace: String::new(), name: String::new() };
+    assert!(rendered.lookups.contains(&pods) && rendered.lookups.len() == 2);
+    assert_eq!(
+        one(r#"{{ lookup "v1" "Secret" "" "" }}"#),
+        "template: demo/templates/t.yaml:1:3: executing \"demo/templates/t.yaml\" at <lookup \"v1\" \"Secret\" \"\" \"\">: error calling lookup: secrets are refused"
+    );
+}
+
+#[test]
+fn what_is_missing_leaves_nothing_behind() {
+    for (template, want) in [
+        ("[{{ .Values.none }}]", "[]"),
+        ("a<no value>b", "ab"),
+        (r#"{{ tpl "[{{ .x }}]" (dict) }}"#, "[]"),
+        ("{{ .CR.kind }} {{ .Release.Revision }} {{ .Release.IsUpgrade }}", "Demo 2 true"),
+        (r#"{{ tpl "{{ define \"d\" }}in{{ end }}{{ include \"d\" . }}" . }}"#, "in"),
+        (
+            "{{ .Capabilities.KubeVersion }} {{ .Capabilities.KubeVersion | toString }}",
+            "v1.36.0 {v1.36.0 v1.36.0 1 36}",
+        ),
+    ] {
+        assert_eq!(one(template), want, "{template}");
+    }
+}
+
+#[test]
+fn errors_are_helms() {
+    for (template, want) in [
+        ("{{ .Values.n", "parse error at (demo/templates/t.yaml:1): unclosed action"),
+        (r#"{{ required "need it" .Values.x }}"#, "execution error at (demo/templates/t.yaml:1:3): need it"),
+        (
+            r#"{{ include "none" . }}"#,
+            "demo/templates/t.yaml:1:3\n  executing \"demo/templates/t.yaml\" at <include \"none\" .>:\n    error calling include:\ntemplate: no template \"none\" associated with template \"gotpl\"",
+        ),
+        (
+            r#"{{ tpl "{{ .a.b.c }}" (dict) }}"#,
+            "template: demo/templates/t.yaml:1:3: executing \"demo/templates/t.yaml\" at <tpl \"{{ .a.b.c }}\" (dict)>: error calling tpl: error during tpl function execution for \"{{ .a.b.c }}\": template: gotpl:1:5: executing \"gotpl\" at <.a.b.c>: nil pointer evaluating interface {}.b",
+        ),
+        (
+            r#"{{ tpl "{{" . }}"#,
+            "template: demo/templates/t.yaml:1:3: executing \"demo/templates/t.yaml\" at <tpl \"{{\" .>: error calling tpl: cannot parse template \"{{\": template: gotpl:1: unclosed action",
+        ),
+    ] {
+        assert_eq!(one(template), want, "{template}");
+    }
+}
+
+#[test]
+fn endless_recursion_ends_with_helms_error() {
+    let run = || one(r#"{{ define "loop" }}{{ include "loop" . }}{{ end }}{{ include "loop" . }}"#);
+    let error = std::thread::Builder::new().stack_size(64 << 20).spawn(run).unwrap().join().unwrap();
+    let end = "error calling include: rendering template has a nested reference name: loop: unable to execute template";
+    assert!(error.ends_with(end), "{}", &error[error.len() - 300..]);
+}
+
+#[test]
+fn patterns_match_as_gobwas_does() {
+    for (pattern, path, want) in [
+        ("conf/*", "conf/a", true),
+        ("conf/*", "conf/a/b", false),
+        ("conf/**", "conf/a/b", true),
+        ("**.yaml", "a/b.yaml", true),
+        ("*.{yaml,json}", "x.json", true),
+        ("[a-c]?", "bz", true),
+        ("[!a-c]?", "bz", false),
+        ("[ab]", "b", true),
+        ("{a,b{c,d}}", "bd", true),
+        ("{a", "a", true),
+        (r"\*", "*", true),
+        ("", "", true),
+        ("a*a*a*a*a*a*a*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", false),
+    ] {
+        assert_eq!(Glob::new(pattern).unwrap().matches(path), want, "{pattern} {path}");
+    }
+    for pattern in ["[", "[a", "[]", "[b-a]"] {
+        assert!(Glob::new(pattern).is_none(), "{pattern}");
+    }
+}
+
+#[test]
+fn versions_of_kubernetes_keep_their_suffix() {
+    let version = KubeVersion::parse("v1.33.4-gke.1245000").unwrap();
+    assert_eq!((version.version.as_str(), version.normalized.as_str()), ("v1.33.4-gke.1245000", "v1.33.4"));
+    assert_eq!((version.major.as_str(), version.minor.as_str()), ("1", "33"));
+    assert_eq!(KubeVersion::parse("1.20").unwrap().normalized, "v1.20.0");
+    assert_eq!(KubeVersion::parse("x"), None);
+}
