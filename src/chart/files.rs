@@ -1,0 +1,158 @@
+//! The only disk reads of the pure half: a chart's directory, or its `.tgz`.
+//!
+//! Symbolic links are followed, `.helmignore` is obeyed, and what is no regular file is refused. Unlike Helm, entries whose
+//! name begins with `..` are passed over: they are how Kubernetes mounts a `ConfigMap`, and their names change with every
+//! update; and a link that leads back into itself is refused at once. Mirrors Helm v4.3.1,
+//! `pkg/chart/v2/loader/directory.go` and `internal/sympath`.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use crate::chart::ignore::{self, Rules};
+use crate::chart::{Chart, File, archive, load};
+
+/// How deep directories may lie in directories.
+const MAX_DEPTH: usize = 128;
+
+/// Why a chart cannot be read from disk.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The disk says no.
+    #[error("cannot read `{path}`", path = path.display())]
+    Read {
+        /// What was to be read.
+        path: PathBuf,
+        /// Why it was not.
+        #[source]
+        source: io::Error,
+    },
+    /// A socket, a device, a pipe.
+    #[error("cannot load irregular file {path} as it has file mode type bits set", path = .0.display())]
+    Irregular(PathBuf),
+    /// A name we cannot keep as text.
+    #[error("the name of `{path}` is not UTF-8", path = .0.display())]
+    NotUtf8(PathBuf),
+    /// A link that leads to a directory it lies in.
+    #[error("`{path}` leads back to a directory it lies in", path = .0.display())]
+    Loop(PathBuf),
+    /// Directories in directories without end.
+    #[error("`{path}` lies deeper than {MAX_DEPTH} directories", path = .0.display())]
+    TooDeep(PathBuf),
+    /// More than a chart may have.
+    #[error("chart exceeds maximum decompressed size of {} bytes", archive::MAX_SIZE)]
+    TooLarge,
+    /// Its `.helmignore` is none.
+    #[error("cannot use `{path}`", path = path.display())]
+    Ignore {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: ignore::Error,
+    },
+    /// The files are there, and are no chart.
+    #[error(transparent)]
+    Chart(crate::chart::Error),
+}
+
+/// The chart at `path`: a directory, or a `.tgz`.
+///
+/// # Errors
+/// [`Error`]
+pub fn chart(path: &Path) -> Result<Chart, Error> {
+    if stat(path)?.is_dir() {
+        return load::from_files(directory(path)?).map_err(Error::Chart);
+    }
+    let mut budget = archive::MAX_SIZE;
+    load::from_archive(&read(path, &mut budget)?).map_err(Error::Chart)
+}
+
+/// The files of the chart in the directory `root`, in byte order of their paths' parts.
+///
+/// # Errors
+/// [`Error`], but never [`Error::Chart`].
+pub fn directory(root: &Path) -> Result<Vec<File>, Error> {
+    let mut walk = Walk { rules: rules(root)?, budget: archive::MAX_SIZE, open: Vec::new(), files: Vec::new() };
+    walk.directory(root, "")?;
+    Ok(walk.files)
+}
+
+fn rules(root: &Path) -> Result<Rules, Error> {
+    let path = root.join(".helmignore");
+    let text = match fs::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
+        Err(source) => return Err(Error::Read { path, source }),
+    };
+    Rules::parse(&text).map_err(|source| Error::Ignore { path, source })
+}
+
+struct Walk {
+    rules: Rules,
+    budget: u64,
+    /// The directories being walked, links resolved.
+    open: Vec<PathBuf>,
+    files: Vec<File>,
+}
+
+impl Walk {
+    /// `below` is the path from the root, empty or with `/` at its end.
+    fn directory(&mut self, path: &Path, below: &str) -> Result<(), Error> {
+        let failed = |source| Error::Read { path: path.to_owned(), source };
+        let resolved = fs::canonicalize(path).map_err(failed)?;
+        if self.open.contains(&resolved) {
+            return Err(Error::Loop(path.to_owned()));
+        }
+        if self.open.len() >= MAX_DEPTH {
+            return Err(Error::TooDeep(path.to_owned()));
+        }
+        let mut entries = Vec::new();
+        for entry in fs::read_dir(path).map_err(failed)? {
+            entries.push(entry.map_err(failed)?.file_name());
+        }
+        entries.sort();
+        self.open.push(resolved);
+        for entry in entries {
+            let path = path.join(&entry);
+            let Some(name) = entry.to_str() else { return Err(Error::NotUtf8(path)) };
+            if !name.starts_with("..") {
+                self.entry(&path, &format!("{below}{name}"))?;
+            }
+        }
+        self.open.pop();
+        Ok(())
+    }
+
+    fn entry(&mut self, path: &Path, name: &str) -> Result<(), Error> {
+        let found = stat(path)?;
+        let kind = if found.is_dir() { ignore::Entry::Directory } else { ignore::Entry::File };
+        if self.rules.ignore(name, kind) {
+            return Ok(());
+        }
+        if found.is_dir() {
+            return self.directory(path, &format!("{name}/"));
+        }
+        if !found.is_file() {
+            return Err(Error::Irregular(path.to_owned()));
+        }
+        let data = read(path, &mut self.budget)?;
+        self.files.push(File::new(name, archive::without_mark(&data)));
+        Ok(())
+    }
+}
+
+/// What is at `path`, links followed.
+fn stat(path: &Path) -> Result<fs::Metadata, Error> {
+    fs::metadata(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+}
+
+/// A file, taken from `budget`. It may have grown since it was looked at.
+fn read(path: &Path, budget: &mut u64) -> Result<Vec<u8>, Error> {
+    let failed = |source| Error::Read { path: path.to_owned(), source };
+    let mut data = Vec::new();
+    let file = fs::File::open(path).map_err(failed)?;
+    file.take(budget.saturating_add(1)).read_to_end(&mut data).map_err(failed)?;
+    *budget = budget.checked_sub(data.len() as u64).ok_or(Error::TooLarge)?;
+    Ok(data)
+}

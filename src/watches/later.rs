@@ -1,0 +1,74 @@
+//! Fields that have a meaning and that this version does not carry out.
+//!
+//! Silence would be wrong for all of them: who limits a chart by `restrict` counts on it. So their shape is checked, and then
+//! they are refused. A field that is carried out leaves this list for [`crate::watches::read`].
+
+use crate::watches::fields::{Field, Findings};
+use crate::yaml::{Node, NodeValue};
+
+/// A field's name, its shape, and what to do without it.
+type Row = (&'static str, Shape, &'static str);
+
+enum Shape {
+    String,
+    Bool,
+    Mapping,
+    List,
+    OneOf(&'static [&'static str]),
+    /// `none`, `own`, or a mapping.
+    Lookup,
+}
+
+const ROWS: &[Row] = &[
+    (
+        "releaseNamespace",
+        Shape::String,
+        "remove it: the releases of cluster-scoped resources live in the operator's namespace",
+    ),
+    ("serviceAccountName", Shape::String, "remove it: every call is made as the operator's own service account"),
+    ("restrict", Shape::Mapping, "remove it, and limit what charts may create by the operator's role"),
+    ("lookup", Shape::Lookup, "remove it, and limit what charts may read by the operator's role"),
+    ("drift", Shape::OneOf(&["correct", "warn", "ignore"]), "remove it: drift is corrected"),
+    ("ignoreFields", Shape::List, "remove it, and leave such fields out of the chart's templates"),
+    ("rollback", Shape::Bool, "remove it, or set it on a resource by its annotation"),
+    ("crds", Shape::OneOf(&["Create", "CreateReplace", "Skip"]), "remove it: what is in `crds/` is created once"),
+    ("patches", Shape::List, "remove it, and change the chart"),
+    ("budget", Shape::Mapping, "remove it: rendering has default limits"),
+];
+
+/// The names of all of them.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ROWS.iter().map(|(name, ..)| *name)
+}
+
+/// Refuses a field, if it is one of them.
+pub(crate) fn refuse(field: Field<'_>, findings: &mut Findings) {
+    let Some((_, shape, hint)) = ROWS.iter().find(|(name, ..)| *name == field.name) else { return };
+    match shape.fault(field.value) {
+        Some(wanted) => findings.mismatch(field, &wanted),
+        None => findings.fault_with(field.place, format!("`{}` is not supported yet", field.name), *hint),
+    }
+}
+
+impl Shape {
+    /// What was wanted, if `node` is something else.
+    fn fault(&self, node: &Node) -> Option<String> {
+        let (fits, wanted) = match self {
+            Self::String => (matches!(node.value, NodeValue::String(_)), "a string".to_owned()),
+            Self::Bool => (node.as_bool().is_some(), "true or false".to_owned()),
+            Self::Mapping => (node.is_mapping(), "a mapping".to_owned()),
+            Self::List => (node.is_sequence(), "a list".to_owned()),
+            Self::OneOf(words) => (node.as_str().is_some_and(|text| words.contains(&text)), one_of(words)),
+            Self::Lookup => {
+                let word = node.as_str().is_some_and(|text| matches!(text, "none" | "own"));
+                (word || node.is_mapping(), "`none`, `own` or a mapping".to_owned())
+            }
+        };
+        (!fits).then_some(wanted)
+    }
+}
+
+fn one_of(words: &[&str]) -> String {
+    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
+    format!("one of {}", words.join(", "))
+}

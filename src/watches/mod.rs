@@ -1,0 +1,116 @@
+//! `watches.yaml`: which kinds are watched, and the chart of each.
+//!
+//! A file with faults is refused with every fault and its place. Keys that nobody knows are warned about. Nothing is read
+//! from disk or the environment: whether a chart is there, and what `overrideValues` come to, is asked elsewhere, and
+//! answered with [`Watch::chart_fault`] and [`Watch::override_fault`].
+//!
+//! Mirrors operator-sdk v1.42.3, `internal/helm/watches/watches.go`; keys are matched in any letter case, as
+//! sigs.k8s.io/yaml does.
+
+pub mod duration;
+mod fields;
+mod labels;
+mod later;
+mod read;
+pub mod selector;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, Value as Json};
+
+use crate::diagnostic::{Diagnostic, Place, Source};
+
+pub use read::parse;
+pub use selector::Selector;
+
+/// Release records kept where a watch does not say.
+pub const DEFAULT_HISTORY: u32 = 10;
+
+/// A `watches.yaml` without faults.
+#[derive(Clone, Debug)]
+pub struct Watches {
+    /// Its entries, in its order; no two have the same [`Gvk`].
+    pub watches: Vec<Watch>,
+    /// What its author should know, in order of place.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Group, version and kind of a resource.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Gvk {
+    /// Empty for the core group.
+    pub group: String,
+    /// For instance `v1alpha1`; never empty.
+    pub version: String,
+    /// For instance `Memcached`; never empty.
+    pub kind: String,
+}
+
+/// One entry of `watches.yaml`.
+#[derive(Clone, Debug)]
+pub struct Watch {
+    /// What is watched.
+    pub gvk: Gvk,
+    /// The chart: a directory, relative to the working directory; never empty.
+    pub chart: String,
+    /// Whether what was installed is watched too.
+    pub watch_dependent_resources: bool,
+    /// By path, the text that is put over the `spec`: still without environment, and its template not evaluated.
+    pub override_values: BTreeMap<String, String>,
+    /// Typed values that are put over the `spec` last; the environment is not yet in its strings. Whole numbers are
+    /// integers.
+    pub overrides: Map<String, Json>,
+    /// Which resources are meant.
+    pub selector: Selector,
+    /// How often a resource is looked at without a cause; `None`: as often as the flag says.
+    pub reconcile_period: Option<Duration>,
+    /// How operator-sdk renders to compare. We always render with look-ups, so that nothing depends on it.
+    pub dry_run_option: String,
+    /// How many resources are reconciled at once; `None`: as many as the flag says.
+    pub max_concurrent_reconciles: Option<NonZeroUsize>,
+    /// Release records kept; 0: none at all.
+    pub history: u32,
+    /// Where it stands.
+    places: Places,
+}
+
+/// Where a watch and its parts stand.
+#[derive(Clone, Debug)]
+struct Places {
+    source: Arc<Source>,
+    gvk: Place,
+    chart: Place,
+    override_values: BTreeMap<String, Place>,
+}
+
+impl Watch {
+    /// A fault of the watch as a whole, with its place.
+    pub fn fault(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(message).at(&self.places.source, self.places.gvk)
+    }
+
+    /// A fault of the chart it names, with its place.
+    pub fn chart_fault(&self, message: impl Into<String>) -> Diagnostic {
+        Diagnostic::error(message).at(&self.places.source, self.places.chart)
+    }
+
+    /// A fault of the entry `key` of its `overrideValues`, with its place.
+    pub fn override_fault(&self, key: &str, message: impl Into<String>) -> Diagnostic {
+        let place = self.places.override_values.get(key).copied().unwrap_or(self.places.gvk);
+        Diagnostic::error(message).at(&self.places.source, place)
+    }
+}
+
+impl std::fmt::Display for Gvk {
+    /// As Kubernetes writes it: `cache.example.com/v1alpha1, Kind=Memcached`.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let slash = if self.group.is_empty() { "" } else { "/" };
+        write!(f, "{}{slash}{}, Kind={}", self.group, self.version, self.kind)
+    }
+}
