@@ -156,3 +156,76 @@ fn read(path: &Path, budget: &mut u64) -> Result<Vec<u8>, Error> {
     *budget = budget.checked_sub(data.len() as u64).ok_or(Error::TooLarge)?;
     Ok(data)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+    use std::os::unix::net::UnixListener;
+
+    use super::*;
+
+    /// A directory of the test's own, gone with it.
+    struct Scratch(PathBuf);
+
+    impl Scratch {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("chart-operator-{}-{name}", std::process::id()));
+            drop(fs::remove_dir_all(&path));
+            fs::create_dir_all(path.join("templates")).unwrap();
+            fs::write(path.join("Chart.yaml"), "name: web\nversion: 0.1.0\n").unwrap();
+            fs::write(path.join("templates/a.yaml"), "\u{feff}a: 1\n").unwrap();
+            Self(path)
+        }
+
+        fn names(&self) -> Result<Vec<String>, String> {
+            let files = directory(&self.0).map_err(|error| error.to_string())?;
+            Ok(files.iter().map(|file| file.name.to_string()).collect())
+        }
+    }
+
+    impl Drop for Scratch {
+        fn drop(&mut self) {
+            drop(fs::remove_dir_all(&self.0));
+        }
+    }
+
+    #[test]
+    fn a_directory_is_read_without_what_it_ignores_and_with_what_links_lead_to() {
+        let scratch = Scratch::new("walk");
+        let at = |name: &str| scratch.0.join(name);
+        fs::create_dir_all(at("docs/deep")).unwrap();
+        fs::create_dir_all(at("..2026_01_02")).unwrap();
+        fs::write(at("..2026_01_02/x"), "x").unwrap();
+        fs::write(at("docs/deep/a.md"), "x").unwrap();
+        fs::write(at("templates/.hidden"), "x").unwrap();
+        fs::write(at("note.bak"), "x").unwrap();
+        fs::write(at(".helmignore"), "# words\n*.bak\ndeep/\n").unwrap();
+        symlink("..2026_01_02/x", at("linked")).unwrap();
+        symlink("templates", at("more")).unwrap();
+        assert_eq!(
+            scratch.names().unwrap(),
+            [".helmignore", "Chart.yaml", "linked", "more/.hidden", "more/a.yaml", "templates/a.yaml"]
+        );
+        let chart = chart(&scratch.0).unwrap();
+        assert_eq!(&*chart.templates[0].data, b"a: 1\n", "the byte order mark is gone");
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_refused() {
+        let scratch = Scratch::new("refused");
+        let at = |name: &str| scratch.0.join(name);
+        symlink(".", at("loop")).unwrap();
+        assert!(scratch.names().unwrap_err().ends_with("/loop` leads back to a directory it lies in"));
+        fs::remove_file(at("loop")).unwrap();
+        symlink("nowhere", at("broken")).unwrap();
+        assert!(scratch.names().unwrap_err().ends_with("/broken`"));
+        fs::remove_file(at("broken")).unwrap();
+        let socket = UnixListener::bind(at("socket")).unwrap();
+        assert!(scratch.names().unwrap_err().contains("cannot load irregular file"));
+        drop(socket);
+        fs::remove_file(at("socket")).unwrap();
+        fs::write(at(".helmignore"), "**/a\n").unwrap();
+        assert!(scratch.names().unwrap_err().ends_with("/.helmignore`"));
+        assert!(chart(&at("absent")).is_err());
+    }
+}

@@ -12,6 +12,9 @@ pub mod schema;
 pub mod strvals;
 mod tree;
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value as Json;
 
 pub use coalesce::{Coalesced, coalesce};

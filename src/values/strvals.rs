@@ -286,7 +286,10 @@ impl Parser<'_> {
         if self.skip_blanks() {
             return Ok(Json::Null);
         }
-        let mut stream = serde_json::Deserializer::from_str(self.rest).into_iter::<Json>();
+        // Go ends a word or a number where it can; serde wants a delimiter behind it.
+        let word = ["true", "false", "null"].into_iter().find(|word| self.rest.starts_with(word));
+        let text = word.or_else(|| number(self.rest)).unwrap_or(self.rest);
+        let mut stream = serde_json::Deserializer::from_str(text).into_iter::<Json>();
         let value = match stream.next() {
             Some(Ok(value)) => value,
             Some(Err(error)) => return Err(Error::Json(json_fault(&error, self.rest)).into()),
@@ -351,6 +354,23 @@ fn set_index(list: &mut Vec<Json>, index: i64, value: Json) -> Result<(), Error>
 
 fn shape(found: &Json, wanted: &'static str) -> Stop {
     Error::Shape { found: go_type(found), wanted }.into()
+}
+
+/// The number of JSON's grammar that `text` begins with.
+fn number(text: &str) -> Option<&str> {
+    let digits = |text: &str| text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let tail = |at: usize| text.get(at..).unwrap_or("");
+    let start = usize::from(text.starts_with('-'));
+    let whole = if tail(start).starts_with('0') { 1 } else { digits(tail(start)) };
+    let mut end = start + whole;
+    if let Some(fraction) = tail(end).strip_prefix('.') {
+        end += 1 + digits(fraction);
+    }
+    if let Some(exponent) = tail(end).strip_prefix(['e', 'E']) {
+        let sign = usize::from(exponent.starts_with(['+', '-']));
+        end += 1 + sign + digits(exponent.get(sign..).unwrap_or(""));
+    }
+    text.get(..end).filter(|_| whole > 0)
 }
 
 /// Go decodes every number of JSON into a float.

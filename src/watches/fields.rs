@@ -23,6 +23,16 @@ pub(crate) struct Field<'a> {
     pub(crate) value: &'a Node,
 }
 
+/// An entry of a mapping of strings.
+pub(crate) struct Entry<'a> {
+    pub(crate) key: String,
+    /// Where the key stands.
+    pub(crate) node: &'a Node,
+    pub(crate) value: String,
+    /// Where the value stands.
+    pub(crate) value_node: &'a Node,
+}
+
 /// The known fields of a mapping; those that are null are not there.
 pub(crate) struct Fields<'a>(BTreeMap<&'static str, Field<'a>>);
 
@@ -127,21 +137,21 @@ impl Findings {
         number
     }
 
-    /// The entries of a mapping of strings, with the places of key and value.
-    pub(crate) fn string_map<'a>(&mut self, field: Field<'a>, hint: &str) -> Vec<(String, &'a Node, String)> {
+    /// The entries of a mapping of strings.
+    pub(crate) fn string_map<'a>(&mut self, field: Field<'a>, hint: &str) -> Vec<Entry<'a>> {
         if !field.value.is_mapping() {
             self.mismatch(field, "a mapping");
             return Vec::new();
         }
         let mut entries = Vec::new();
-        for (key, value) in field.value.entries() {
-            let name = scalar(key).unwrap_or_default();
+        for (node, value) in field.value.entries() {
+            let key = scalar(node).unwrap_or_default();
             // Go leaves a string that is null empty.
             let text = if value.is_null() { Some(String::new()) } else { scalar(value) };
             if let Some(text) = text {
-                entries.push((name, key, text));
+                entries.push(Entry { key, node, value: text, value_node: value });
             } else {
-                let message = format!("expected a string for `{}.{name}`, found {}", field.name, value.kind_name());
+                let message = format!("expected a string for `{}.{key}`, found {}", field.name, value.kind_name());
                 self.fault_with(value.place, message, hint);
             }
         }

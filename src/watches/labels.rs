@@ -22,15 +22,15 @@ pub(crate) fn selector(field: Field<'_>, findings: &mut Findings) -> Selector {
 fn match_labels(field: Option<Field<'_>>, findings: &mut Findings) -> BTreeMap<String, String> {
     let Some(field) = field else { return BTreeMap::new() };
     let entries = findings.string_map(field, "a label has one string as its value");
-    for (key, node, value) in &entries {
-        if let Some(fault) = key_fault(key) {
-            findings.fault_with(node.place, format!("`{key}` is no name of a label"), fault);
+    for entry in &entries {
+        if let Some(fault) = key_fault(&entry.key) {
+            findings.fault_with(entry.node.place, format!("`{}` is no name of a label", entry.key), fault);
         }
-        if let Some(fault) = value_fault(value) {
-            findings.fault_with(node.place, format!("`{value}` is no value of a label"), fault);
+        if let Some(fault) = value_fault(&entry.value) {
+            findings.fault_with(entry.value_node.place, format!("`{}` is no value of a label", entry.value), fault);
         }
     }
-    entries.into_iter().map(|(key, _, value)| (key, value)).collect()
+    entries.into_iter().map(|entry| (entry.key, entry.value)).collect()
 }
 
 fn match_expressions(field: Option<Field<'_>>, findings: &mut Findings) -> Vec<Requirement> {

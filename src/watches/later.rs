@@ -30,7 +30,7 @@ const ROWS: &[Row] = &[
     ("lookup", Shape::Lookup, "remove it, and limit what charts may read by the operator's role"),
     ("drift", Shape::OneOf(&["correct", "warn", "ignore"]), "remove it: drift is corrected"),
     ("ignoreFields", Shape::List, "remove it, and leave such fields out of the chart's templates"),
-    ("rollback", Shape::Bool, "remove it, or set it on a resource by its annotation"),
+    ("rollback", Shape::Bool, "remove it: after a failed upgrade the last good revision is put back"),
     ("crds", Shape::OneOf(&["Create", "CreateReplace", "Skip"]), "remove it: what is in `crds/` is created once"),
     ("patches", Shape::List, "remove it, and change the chart"),
     ("budget", Shape::Mapping, "remove it: rendering has default limits"),
@@ -45,7 +45,11 @@ pub(crate) fn names() -> impl Iterator<Item = &'static str> {
 pub(crate) fn refuse(field: Field<'_>, findings: &mut Findings) {
     let Some((_, shape, hint)) = ROWS.iter().find(|(name, ..)| *name == field.name) else { return };
     match shape.fault(field.value) {
-        Some(wanted) => findings.mismatch(field, &wanted),
+        Some(wanted) => {
+            let found = field.value.as_str().map(|text| format!("`{text}`"));
+            let found = found.unwrap_or_else(|| field.value.kind_name().to_owned());
+            findings.fault(field.value.place, format!("expected {wanted} for `{}`, found {found}", field.name));
+        }
         None => findings.fault_with(field.place, format!("`{}` is not supported yet", field.name), *hint),
     }
 }

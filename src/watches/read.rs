@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
 use crate::values::strvals;
-use crate::watches::fields::{Field, Fields, Findings};
+use crate::watches::fields::{Entry, Field, Fields, Findings};
 use crate::watches::{DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, duration, labels, later};
 use crate::yaml::{self, Node, Numbers};
 
@@ -167,13 +167,13 @@ fn override_values(
     let entries = field.map_or_else(Vec::new, |field| findings.string_map(field, hint));
     let mut values = BTreeMap::new();
     let mut places = BTreeMap::new();
-    for (key, node, text) in entries {
+    for Entry { key, node, value, .. } in entries {
         // The text is not final, but a key that cannot be read now cannot be read later.
         if let Err(error) = strvals::parse(&format!("{key}=x"), strvals::Kind::String) {
             findings.fault(node.place, format!("`{key}` is no path into the values: {error}"));
         }
         places.insert(key.clone(), node.place);
-        values.insert(key, text);
+        values.insert(key, value);
     }
     (values, places)
 }

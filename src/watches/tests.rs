@@ -1,1 +1,171 @@
+use serde_json::json;
 
+use super::*;
+
+fn faults(text: &str) -> String {
+    let found = parse("watches.yaml", text).map(|watches| watches.warnings);
+    let found = found.unwrap_or_else(|faults| faults);
+    found.iter().map(|fault| format!("{fault:#}\n")).collect()
+}
+
+fn only(text: &str) -> Watch {
+    let watches = parse("watches.yaml", text).unwrap();
+    assert_eq!(watches.warnings, [], "{text}");
+    watches.watches.into_iter().next().unwrap()
+}
+
+/// What operator-sdk's tests of its watches show, with our texts.
+#[test]
+fn a_file_is_taken_or_refused_as_by_operator_sdk() {
+    let full = "- group: mygroup\n  version: v1alpha1\n  kind: MyKind\n  chart: helm-charts/web\n";
+    for (name, text, want) in [
+        ("valid", full.to_owned() + "  watchDependentResources: false\n  overrideValues: {key: value}\n", Ok(1)),
+        ("environment", full.to_owned() + "  overrideValues: {key: $MY_VALUE}\n", Ok(1)),
+        ("template", full.to_owned() + "  overrideValues: {repo: '{{ (\"$I\" | split \":\")._0 }}'}\n", Ok(1)),
+        ("dry run option", full.to_owned() + "  dryRunOption: server\n", Ok(1)),
+        ("several kinds", format!("{full}{}", full.replace("MyKind", "Other")), Ok(2)),
+        ("one kind in two groups", format!("{full}{}", full.replace("mygroup", "other")), Ok(2)),
+        ("one kind in two versions", format!("{full}{}", full.replace("v1alpha1", "v1")), Ok(2)),
+        ("core group", full.replace("mygroup", "\"\""), Ok(1)),
+        ("no group", full.replace("- group: mygroup\n  version", "- version"), Ok(1)),
+        ("keys in any letter case", full.replace("kind:", "Kind:").replace("chart:", "CHART:"), Ok(1)),
+        ("empty", String::new(), Ok(0)),
+        ("empty list", "[]\n".to_owned(), Ok(0)),
+        ("scaffold marker", format!("# Use the 'create api' subcommand\n{full}# +kubebuilder:scaffold:watch\n"), Ok(1)),
+        ("duplicate", format!("{full}{full}"), Err("duplicate GVK: mygroup/v1alpha1, Kind=MyKind")),
+        ("no version", full.replace("  version: v1alpha1\n", ""), Err("version must not be empty")),
+        ("no kind", full.replace("  kind: MyKind\n", ""), Err("kind must not be empty")),
+        ("no chart", full.replace("  chart: helm-charts/web\n", ""), Err("chart must not be empty")),
+        ("null entry", "-\n".to_owned(), Err("chart must not be empty")),
+        (
+            "nested override",
+            full.to_owned() + "  overrideValues: {key: {key: value}}\n",
+            Err("expected a string for `overrideValues.key`, found a mapping"),
+        ),
+        (
+            "mapping",
+            full.replace("- group", "group").replace("\n  ", "\n"),
+            Err("expected a list of watches, found a mapping"),
+        ),
+        (
+            "bad selector",
+            full.to_owned() + "  selector: nothing\n",
+            Err("expected a mapping for `selector`, found a string"),
+        ),
+    ] {
+        match (parse("watches.yaml", &text), want) {
+            (Ok(watches), Ok(count)) => assert_eq!(watches.watches.len(), count, "{name}"),
+            (Err(faults), Err(message)) => {
+                assert!(faults.iter().any(|fault| fault.message == message), "{name}: {faults:?}");
+            }
+            (found, _) => panic!("{name}: {found:?}"),
+        }
+    }
+}
+
+#[test]
+fn every_field_is_read() {
+    let watch = only(
+        "- group: cache.example.com
+  version: 1
+  kind: Memcached
+  chart: helm-charts/memcached
+  watchDependentResources: false
+  overrideValues: {image.repository: $IMG, on: true, c: 1, f: 1e6, gone: null}
+  overrides: {replicas: 3, ratio: 0.5, list: [$A, {b: null}]}
+  selector:
+    matchLabels: {app: web, c: 1}
+    matchExpressions:
+    - {key: tier, operator: In, values: [b, a]}
+    - {key: legacy, operator: DoesNotExist}
+  reconcilePeriod: 1m30s
+  dryRunOption: server
+  maxConcurrentReconciles: 4
+  history: 0
+",
+    );
+    assert_eq!(watch.gvk.to_string(), "cache.example.com/1, Kind=Memcached");
+    assert_eq!(watch.chart, "helm-charts/memcached");
+    assert!(!watch.watch_dependent_resources);
+    let values = [("f", "1e+06"), ("gone", ""), ("image.repository", "$IMG"), ("c", "1"), ("true", "true")];
+    let values = values.map(|(key, value)| (key.to_owned(), value.to_owned()));
+    assert_eq!(watch.override_values, BTreeMap::from(values), "`on` is YAML's true");
+    assert_eq!(Json::Object(watch.overrides), json!({"replicas": 3, "ratio": 0.5, "list": ["$A", {"b": null}]}));
+    assert_eq!(watch.selector.to_string(), "app=web,c=1,!legacy,tier in (a,b)");
+    assert_eq!(watch.reconcile_period, Some(Duration::from_secs(90)));
+    assert_eq!(watch.dry_run_option, "server");
+    assert_eq!(watch.max_concurrent_reconciles, NonZeroUsize::new(4));
+    assert_eq!(watch.history, 0);
+}
+
+#[test]
+fn what_is_not_written_has_its_default() {
+    let watch = only("- {version: v1, kind: Web, chart: web, reconcilePeriod: 0s, selector: {}, overrides: null}");
+    assert_eq!(watch.gvk, Gvk { group: String::new(), version: "v1".into(), kind: "Web".into() });
+    assert_eq!(watch.gvk.to_string(), "v1, Kind=Web");
+    assert!(watch.watch_dependent_resources && watch.selector.is_empty() && watch.overrides.is_empty());
+    assert_eq!((watch.reconcile_period, watch.max_concurrent_reconciles, watch.history), (None, None, 10));
+}
+
+#[test]
+fn every_fault_is_told_with_its_place_and_what_to_do() {
+    insta::assert_snapshot!(faults("- group: example.com/v1
+  knd: Web
+  chrat: helm-charts/web
+  watchDependentResources: 'true'
+  overrideValues:
+    image: {tag: 1}
+    a[: x
+  selector:
+    matchLabels: {-x: a b}
+    matchExpressions:
+    - {key: tier, operator: in, values: [a]}
+    - {operator: Exists, values: [a]}
+    - {key: a, operator: In}
+  reconcilePeriod: 30
+  maxConcurrentReconciles: 0
+  history: many
+  overrides: [a]
+  dryRunOption: maybe
+- version: v1
+  kind: Web
+  chart: web
+  reconcilePeriod: 1d
+- {version: v1, kind: Web, chart: web}
+- web
+"), @"");
+}
+
+#[test]
+fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
+    insta::assert_snapshot!(faults("- version: v1
+  kind: Web
+  chart: web
+  releaseNamespace: x
+  serviceAccountName: web
+  restrict: {namespaces: own}
+  lookup: own
+  drift: sometimes
+  ignoreFields: []
+  rollback: false
+  crds: Skip
+  patches: []
+  budget: {}
+"), @"");
+}
+
+#[test]
+fn a_text_that_is_no_yaml_and_a_mapping_are_told() {
+    insta::assert_snapshot!(faults("- group: a\n  kind: [b\n"), @"");
+    insta::assert_snapshot!(faults("group: a\nkind: b\n"), @"");
+    insta::assert_snapshot!(faults("- Kind: A\n  kind: B\n  version: v1\n  chart: c\n  extra: 1\n  12: 3\n"), @"");
+}
+
+#[test]
+fn faults_found_elsewhere_point_into_the_file() {
+    let watch = only("- version: v1\n  kind: Web\n  chart: helm-charts/web\n  overrideValues: {a: x}\n");
+    let place = |fault: Diagnostic| fault.to_string();
+    assert_eq!(place(watch.chart_fault("no chart")), "watches.yaml:3:10: no chart");
+    assert_eq!(place(watch.override_fault("a", "bad template")), "watches.yaml:4:20: bad template");
+    assert_eq!(place(watch.fault("bad")), "watches.yaml:2:9: bad");
+}
