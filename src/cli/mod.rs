@@ -9,7 +9,7 @@ mod completion;
 mod duration;
 mod report;
 pub mod run;
-pub mod serve;
+mod serve;
 mod version;
 
 use std::ffi::{OsStr, OsString};

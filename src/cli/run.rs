@@ -13,7 +13,7 @@ use anyhow::Context;
 use crate::cli::{address, duration, serve, version};
 use crate::diagnostic::Diagnostic;
 use crate::metrics::Build;
-use crate::operator::options::{LeaderElection, RunOptions};
+use crate::operator::options::{LeaderElection, MetricsSecurity, RunOptions};
 use crate::telemetry::{self, Colour, Level, Style, TimeEncoding};
 
 /// Run the operator
@@ -180,6 +180,7 @@ pub fn options(args: Args, environment: &Environment) -> anyhow::Result<Run> {
         reconcile_period: args.reconcile_period.0,
         max_concurrent_reconciles: args.max_concurrent_reconciles.map_or_else(processors, at_least_one),
         metrics_bind_address: args.endpoints.metrics()?,
+        metrics_security: args.endpoints.security(),
         health_probe_bind_address: args.endpoints.health()?,
         leader_election: args.election.lease(environment)?,
         suppress_override_values: args.suppress_override_values,
@@ -200,7 +201,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().context("cannot start")?;
     runtime.block_on(serve::around(&run.operator, |shared| async move {
         shared.gate.not_ready("manager", "starting");
-        shared.stopped().await;
+        let mut stop = shared.stop;
+        stop.wait_for(|stop| *stop).await?;
         Ok(())
     }))
 }
@@ -244,13 +246,21 @@ impl Endpoints {
         if self.metrics_require_rbac && !self.metrics_secure {
             return Err(Diagnostic::error("--metrics-secure flag is required when --metrics-require-rbac is present"));
         }
-        if self.metrics_secure {
-            return Err(Diagnostic::error("--metrics-secure is not supported yet").hint(
-                "take --metrics-secure and --metrics-require-rbac out of the manager's arguments (in a scaffolded \
-                 project: out of config/default/manager_metrics_patch.yaml)",
+        if self.metrics_require_rbac {
+            return Err(Diagnostic::error("--metrics-require-rbac is not supported yet").hint(
+                "take it out of the manager's arguments (in a scaffolded project: out of \
+                 config/default/manager_metrics_patch.yaml); --metrics-secure may stay",
             ));
         }
         Ok(())
+    }
+
+    fn security(&self) -> MetricsSecurity {
+        match (self.metrics_secure, self.metrics_require_rbac) {
+            (false, _) => MetricsSecurity::Open,
+            (true, false) => MetricsSecurity::Tls,
+            (true, true) => MetricsSecurity::Rbac,
+        }
     }
 
     fn metrics(&self) -> anyhow::Result<Option<SocketAddr>> {

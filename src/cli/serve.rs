@@ -1,6 +1,6 @@
 //! The parts of a running manager put together: what it counts, whether it is ready, what it serves, and when it stops.
 
-use std::future::Future;
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +10,8 @@ use tokio::sync::watch;
 
 use crate::health::Gate;
 use crate::metrics::{Metrics, Process};
-use crate::operator::options::RunOptions;
+use crate::operator::options::{MetricsSecurity, RunOptions};
+use crate::server::tls::Tls;
 use crate::server::{self, Listener};
 
 /// How long the parts may take to end once they are told to, as controller-runtime gives its own.
@@ -18,78 +19,89 @@ const GRACE: Duration = Duration::from_secs(30);
 
 /// What the manager's parts have in common.
 #[derive(Clone, Debug)]
-pub struct Shared {
+pub(super) struct Shared {
     /// What is counted.
-    pub metrics: Metrics,
+    pub(super) metrics: Metrics,
     /// Whether the manager is ready.
-    pub gate: Gate,
-    stopping: watch::Receiver<bool>,
+    pub(super) gate: Gate,
+    /// Becomes true when the manager is told to stop.
+    pub(super) stop: watch::Receiver<bool>,
 }
 
-impl Shared {
-    /// Is done when the manager is told to stop.
-    pub fn stopped(&self) -> impl Future<Output = ()> + Send + use<> {
-        let mut stopping = self.stopping.clone();
-        async move {
-            // The sender is only dropped with everything else.
-            stopping.wait_for(|stop| *stop).await.ok();
-        }
-    }
-}
-
-/// Serves metrics and health around `work` until `work` is done, which it should be soon after [`Shared::stopped`].
+/// Serves metrics and health around `work` until `work` is done, which it should be soon after it is told to stop: who
+/// looks on sees it to its end.
 ///
-/// The first SIGINT or SIGTERM tells everybody to stop; a second one, or 30 seconds, ends the wait.
+/// The first SIGINT or SIGTERM tells everybody to stop; a second one, or the end of [`GRACE`], ends the wait.
 pub(super) async fn around<Work, Working>(options: &RunOptions, work: Work) -> anyhow::Result<()>
 where
     Work: FnOnce(Shared) -> Working,
     Working: Future<Output = anyhow::Result<()>>,
 {
-    let (stop, stopping) = watch::channel(false);
-    let shared = Shared { metrics: Metrics::new(&options.build, process), gate: Gate::new(), stopping };
-    let metrics = server::metrics::router(shared.metrics.clone());
-    let health = server::health::router(shared.gate.clone());
-    let metrics = listen("metrics", options.metrics_bind_address, metrics, &shared).await?;
-    let health = listen("health probe", options.health_probe_bind_address, health, &shared).await?;
-    let told = async {
-        signal().await?;
-        tracing::info!(target: "cmd", "Stopping and waiting for work under way");
-        stop.send(true).ok();
-        tokio::select! {
-            again = signal() => again.and(Err(anyhow::anyhow!("told to stop a second time"))),
-            () = tokio::time::sleep(GRACE) => Err(anyhow::anyhow!("work under way did not end in {} s", GRACE.as_secs())),
-        }
-    };
-    let work = work(shared.clone());
+    let (stopping, stop) = watch::channel(false);
+    let shared = Shared { metrics: Metrics::new(&options.build, process), gate: Gate::new(), stop };
+    let metrics = serve_metrics(options, &shared).await?;
+    let health = serve_health(options, &shared).await?;
+    let work = work(shared);
     tokio::select! {
         done = work => done,
         failed = metrics => failed,
         failed = health => failed,
-        failed = told => failed,
+        failed = told_to_stop(&stopping) => failed,
     }
 }
 
-/// Binds now and serves when awaited; the future ends only with an error.
-async fn listen(
-    what: &'static str,
-    address: Option<SocketAddr>,
-    router: server::Router,
+/// Passes the first signal on; ends when work goes on in spite of it.
+async fn told_to_stop(stopping: &watch::Sender<bool>) -> anyhow::Result<()> {
+    signal().await?;
+    tracing::info!(target: "cmd", "Stopping and waiting for work under way");
+    stopping.send_replace(true);
+    tokio::select! {
+        again = signal() => again.and(Err(anyhow::anyhow!("told to stop a second time"))),
+        () = tokio::time::sleep(GRACE) => Err(anyhow::anyhow!("work under way did not end in {} s", GRACE.as_secs())),
+    }
+}
+
+/// Binds the address for metrics; the future serves them and ends only with an error.
+async fn serve_metrics(
+    options: &RunOptions,
     shared: &Shared,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
-    let listener = match address {
-        Some(address) => Some(Listener::bind(address).await?),
-        None => None,
+    let listener = listen("metrics", options.metrics_bind_address).await?;
+    let tls = match options.metrics_security {
+        MetricsSecurity::Open => None,
+        MetricsSecurity::Tls | MetricsSecurity::Rbac => Some(Tls::self_signed()?),
     };
-    if let Some(listener) = &listener {
-        tracing::info!(target: "cmd", server = what, address = %listener.address(), "Serving");
-    }
-    let stopped = shared.stopped();
+    let router = server::metrics::router(shared.metrics.clone());
+    Ok(async move {
+        match (listener, tls) {
+            (Some(listener), Some(tls)) => listener.serve_tls(tls, router, pending()).await?,
+            (Some(listener), None) => listener.serve(router, pending()).await?,
+            (None, _) => {}
+        }
+        pending().await
+    })
+}
+
+/// Binds the address for health; the future serves it and ends only with an error.
+async fn serve_health(
+    options: &RunOptions,
+    shared: &Shared,
+) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
+    let listener = listen("health probe", options.health_probe_bind_address).await?;
+    let router = server::health::router(shared.gate.clone());
     Ok(async move {
         if let Some(listener) = listener {
-            listener.serve(router, stopped).await?;
+            listener.serve(router, pending()).await?;
         }
-        std::future::pending().await
+        pending().await
     })
+}
+
+async fn listen(what: &'static str, address: Option<SocketAddr>) -> anyhow::Result<Option<Listener>> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = Listener::bind(address).await?;
+    tracing::info!(target: "cmd", server = what, address = %listener.address(), "Serving");
+    Ok(Some(listener))
 }
 
 /// The next SIGINT or SIGTERM.

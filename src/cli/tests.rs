@@ -2,6 +2,7 @@ use std::ffi::OsString;
 
 use super::*;
 use crate::cli::run::{Environment, Run};
+use crate::operator::options::MetricsSecurity;
 use crate::telemetry::{Colour, Level, Style, TimeEncoding};
 
 /// What `run` with these flags, separated by spaces, asks for, or the fault as the user reads it.
@@ -51,6 +52,7 @@ fn the_defaults_are_helm_operator_s() {
             metrics_bind_address: Some(
                 [::]:8080,
             ),
+            metrics_security: Open,
             health_probe_bind_address: Some(
                 [::]:8081,
             ),
@@ -120,6 +122,8 @@ fn addresses_default_disable_and_have_a_deprecated_name() {
         assert_eq!(options.metrics_bind_address.map(|a| a.to_string()).as_deref(), metrics, "{flags}");
         assert_eq!(options.health_probe_bind_address.map(|a| a.to_string()).as_deref(), health, "{flags}");
     }
+    assert_eq!(ok("").operator.metrics_security, MetricsSecurity::Open);
+    assert_eq!(ok("--metrics-secure --enable-http2=false").operator.metrics_security, MetricsSecurity::Tls);
     let notices = ok("--metrics-addr=:9090 --enable-http2").notices;
     assert_eq!(
         notices,
@@ -216,8 +220,8 @@ fn flags_that_do_not_go_together_are_refused() {
     > --metrics-require-rbac --metrics-secure=false
     error: --metrics-secure flag is required when --metrics-require-rbac is present
     > --metrics-secure --metrics-require-rbac
-    error: --metrics-secure is not supported yet
-      = hint: take --metrics-secure and --metrics-require-rbac out of the manager's arguments (in a scaffolded project: out of config/default/manager_metrics_patch.yaml)
+    error: --metrics-require-rbac is not supported yet
+      = hint: take it out of the manager's arguments (in a scaffolded project: out of config/default/manager_metrics_patch.yaml); --metrics-secure may stay
     > --metrics-bind-address=8080
     error: invalid address `8080` in --metrics-bind-address
       caused by: expected `host:port`, `:port`, or `0` for none

@@ -21,6 +21,8 @@ pub struct RunOptions {
     pub max_concurrent_reconciles: NonZeroUsize,
     /// Where `/metrics` is served (`--metrics-bind-address`, default `:8080`); `None`, the flag's `0`, nowhere.
     pub metrics_bind_address: Option<SocketAddr>,
+    /// Who may read `/metrics`, and how (`--metrics-secure`, `--metrics-require-rbac`).
+    pub metrics_security: MetricsSecurity,
     /// Where `/healthz` and `/readyz` are served (`--health-probe-bind-address`, default `:8081`); `None` nowhere.
     pub health_probe_bind_address: Option<SocketAddr>,
     /// Which Lease decides who leads (`--leader-elect` and its friends); `None` where this process always leads.
@@ -33,6 +35,17 @@ pub struct RunOptions {
     pub operator_version: String,
     /// Namespaces to watch (`WATCH_NAMESPACE`, a comma list); `None` is all of them. Never empty, no duplicates.
     pub namespaces: Option<Vec<String>>,
+}
+
+/// How `/metrics` is protected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MetricsSecurity {
+    /// HTTP, for everybody.
+    Open,
+    /// HTTPS with a certificate made at the start, for everybody.
+    Tls,
+    /// HTTPS, for those whom the cluster allows to get the path (`TokenReview` and `SubjectAccessReview`).
+    Rbac,
 }
 
 /// The Lease that replicas compete for.

@@ -4,12 +4,14 @@
 //! it was given. The routers read what others write ([`crate::health::Gate`], [`crate::metrics::Metrics`]) and hold no
 //! state.
 
+pub mod access;
 pub mod health;
 pub mod metrics;
 #[cfg(target_os = "linux")]
 pub mod process;
 #[cfg(test)]
 mod tests;
+pub mod tls;
 
 use std::future::Future;
 use std::io;
@@ -18,6 +20,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use tokio::net::TcpListener;
 
 pub use axum::Router;
+
+use crate::server::tls::Tls;
 
 /// Why nothing is served.
 #[derive(Debug, thiserror::Error)]
@@ -73,6 +77,20 @@ impl Listener {
     pub async fn serve(self, router: Router, shutdown: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
         let Self { socket, address } = self;
         axum::serve(socket, router)
+            .with_graceful_shutdown(shutdown)
+            .await
+            .map_err(|source| Error::Serve { address, source })
+    }
+
+    /// As [`Listener::serve`], over HTTPS.
+    pub async fn serve_tls(
+        self,
+        tls: Tls,
+        router: Router,
+        shutdown: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<(), Error> {
+        let Self { socket, address } = self;
+        axum::serve(tls::Socket::new(socket, tls), router)
             .with_graceful_shutdown(shutdown)
             .await
             .map_err(|source| Error::Serve { address, source })

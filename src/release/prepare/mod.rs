@@ -340,7 +340,10 @@ fn place(metadata: &mut Map<String, Json>, id: &ObjectId) {
     for field in SERVER_FIELDS {
         metadata.remove(field);
     }
-    metadata.insert("name".into(), id.name.as_str().into());
+    // Without one, the object of a hook has a `generateName`.
+    if !id.name.is_empty() {
+        metadata.insert("name".into(), id.name.as_str().into());
+    }
     metadata.remove("namespace");
     if !id.namespace.is_empty() {
         metadata.insert("namespace".into(), id.namespace.as_str().into());
