@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::functions::dates::Named;
 use crate::value::{Int, IntKind, Str, Value};
 
 /// What Go's runtime says when a function reflects on nil.
@@ -22,6 +23,7 @@ pub(crate) fn to_int64(value: &Value) -> i64 {
         Value::Float(f) => truncate(*f),
         Value::String(text) => parse_int(without_zero_fraction(text), 0).unwrap_or(0),
         Value::Bool(b) => i64::from(*b),
+        Value::Object(_) => value.downcast::<Named>().map_or(0, |named| named.number),
         _ => 0,
     }
 }
@@ -34,6 +36,7 @@ pub(crate) fn to_float64(value: &Value) -> f64 {
         Value::Float(f) => *f,
         Value::String(text) => parse_float(text).unwrap_or(0.0),
         Value::Bool(b) => f64::from(u8::from(*b)),
+        Value::Object(_) => int_to_float(Int::new(IntKind::Int, to_int64(value))),
         _ => 0.0,
     }
 }

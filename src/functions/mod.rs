@@ -10,12 +10,14 @@
 mod case;
 mod cast;
 mod crypto;
+mod dates;
 mod decimal;
 mod defaults;
 mod dicts;
 mod encoding;
 mod helm;
 mod json;
+mod json_read;
 mod lists;
 mod math;
 mod network;
@@ -47,6 +49,8 @@ pub fn table() -> Functions {
     table.paths();
     table.crypto();
     table.regex();
+    table.dates();
+    table.durations();
     table.0
 }
 
@@ -191,6 +195,14 @@ impl Table {
         self.add("b32enc", encoding::b32enc);
         self.add("b64dec", encoding::b64dec);
         self.add("b64enc", encoding::b64enc);
+        self.add("fromJson", helm::from_json);
+        self.add("fromJsonArray", helm::from_json_array);
+        self.add("fromYaml", helm::from_yaml);
+        self.add("fromYamlArray", helm::from_yaml_array);
+        self.add("mustFromJson", helm::must_from_json);
+        self.add("mustToYaml", helm::must_to_yaml);
+        self.add("toYaml", helm::to_yaml);
+        self.add("toYamlPretty", helm::to_yaml_pretty);
         self.add("mustToJson", helm::must_to_json);
         self.add("mustToPrettyJson", helm::must_to_pretty_json);
         self.alias(&["toRawJson", "mustToRawJson"], helm::to_raw_json);
@@ -230,5 +242,35 @@ impl Table {
         self.add("regexReplaceAll", regex::replace_all);
         self.add("regexReplaceAllLiteral", regex::replace_all_literal);
         self.add("regexSplit", regex::split);
+    }
+
+    fn dates(&mut self) {
+        self.add("ago", dates::ago);
+        self.add("date", dates::date);
+        self.alias(&["dateInZone", "date_in_zone"], dates::date_in_zone);
+        self.alias(&["dateModify", "date_modify"], dates::date_modify);
+        self.add("htmlDate", dates::html_date);
+        self.add("htmlDateInZone", dates::html_date_in_zone);
+        self.alias(&["mustDateModify", "must_date_modify"], dates::must_date_modify);
+        self.add("mustToDate", dates::must_to_date);
+        self.add("now", dates::now);
+        self.add("toDate", dates::to_date);
+        self.add("unixEpoch", dates::unix_epoch);
+    }
+
+    fn durations(&mut self) {
+        self.add("duration", dates::duration);
+        self.add("durationDays", dates::days);
+        self.add("durationHours", dates::hours);
+        self.add("durationMicroseconds", dates::microseconds);
+        self.add("durationMilliseconds", dates::milliseconds);
+        self.add("durationMinutes", dates::minutes);
+        self.add("durationNanoseconds", dates::nanoseconds);
+        self.add("durationRound", dates::duration_round);
+        self.add("durationRoundTo", dates::round_to);
+        self.add("durationSeconds", dates::seconds);
+        self.add("durationTruncateTo", dates::truncate_to);
+        self.add("durationWeeks", dates::weeks);
+        self.add("mustToDuration", dates::must_to_duration);
     }
 }
