@@ -1,24 +1,29 @@
-//! What long work says while it runs: moving lines on a terminal, plain lines elsewhere. Written to standard error, so that
-//! what a command prints for others to read stays clean.
+//! What long work says while it runs: moving lines on a terminal, plain lines elsewhere.
 
 use std::cell::Cell;
 use std::io::{IsTerminal as _, Write as _};
 use std::time::{Duration, Instant};
 
-use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// How often a plain log hears of a step that takes long.
 const HEARTBEAT: Duration = Duration::from_secs(15);
 
+/// Where a command writes to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output, where progress is what the command is run for.
+    Output,
+    /// Standard error, where standard output is for what others read.
+    Error,
+}
+
 /// Where progress goes.
 #[derive(Clone, Debug)]
-pub enum Progress {
-    /// A terminal: lines that move.
-    Terminal(MultiProgress),
-    /// A file or a pipe: a line when something begins, ends, or takes long.
-    Plain,
-    /// Nowhere.
-    Silent,
+pub struct Progress {
+    stream: Option<Stream>,
+    /// Lines that move; absent where the stream is no terminal.
+    bars: Option<MultiProgress>,
 }
 
 /// Something that is being done.
@@ -32,41 +37,51 @@ pub struct Step {
 }
 
 impl Progress {
-    /// What suits standard error.
-    pub fn new() -> Self {
-        if std::io::stderr().is_terminal() { Self::Terminal(MultiProgress::new()) } else { Self::Plain }
+    /// What suits a stream: lines that move on a terminal, elsewhere a line when something begins, ends, or takes long.
+    pub fn to(stream: Stream) -> Self {
+        let (terminal, target) = match stream {
+            Stream::Output => (std::io::stdout().is_terminal(), ProgressDrawTarget::stdout()),
+            Stream::Error => (std::io::stderr().is_terminal(), ProgressDrawTarget::stderr()),
+        };
+        Self { stream: Some(stream), bars: terminal.then(|| MultiProgress::with_draw_target(target)) }
+    }
+
+    /// Says nothing.
+    pub const fn silent() -> Self {
+        Self { stream: None, bars: None }
+    }
+
+    /// The lines that move, where there is a terminal.
+    pub const fn bars(&self) -> Option<&MultiProgress> {
+        self.bars.as_ref()
     }
 
     /// Says one line.
     pub fn say(&self, line: &str) {
-        match self {
-            Self::Terminal(bars) => {
-                bars.suspend(|| write_line(line));
-            }
-            Self::Plain => write_line(line),
-            Self::Silent => (),
+        match &self.bars {
+            Some(bars) => bars.suspend(|| self.write(line)),
+            None => self.write(line),
         }
     }
 
     /// Begins a step.
     pub fn step(&self, what: impl Into<String>) -> Step {
         let what = what.into();
-        let bar = match self {
-            Self::Terminal(bars) => Some(bars.add(spinner(&what))),
-            Self::Plain => {
-                write_line(&format!("  {what} …"));
-                None
-            }
-            Self::Silent => None,
-        };
+        let bar = self.bars.as_ref().map(|bars| bars.add(spinner(&what)));
+        if bar.is_none() {
+            self.write(&format!("  {what} …"));
+        }
         let now = Instant::now();
         Step { progress: self.clone(), what, started: now, said: Cell::new(now), bar }
     }
-}
 
-impl Default for Progress {
-    fn default() -> Self {
-        Self::new()
+    /// Nobody is left to be told when the stream is closed.
+    fn write(&self, line: &str) {
+        match self.stream {
+            Some(Stream::Output) => writeln!(std::io::stdout(), "{line}").ok(),
+            Some(Stream::Error) => writeln!(std::io::stderr(), "{line}").ok(),
+            None => None,
+        };
     }
 }
 
@@ -75,9 +90,9 @@ impl Step {
     pub fn update(&self, detail: &str) {
         if let Some(bar) = &self.bar {
             bar.set_message(detail.to_owned());
-        } else if matches!(self.progress, Progress::Plain) && self.said.get().elapsed() >= HEARTBEAT {
+        } else if self.said.get().elapsed() >= HEARTBEAT {
             self.said.set(Instant::now());
-            write_line(&format!("    {}: {detail} ({})", self.what, seconds(self.started.elapsed())));
+            self.progress.write(&format!("    {}: {detail} ({})", self.what, seconds(self.started.elapsed())));
         }
     }
 
@@ -97,7 +112,7 @@ impl Step {
         }
         let time = seconds(self.started.elapsed());
         let rest = if result.is_empty() { String::new() } else { format!("  {result}") };
-        self.progress.say(&format!("{mark} {} {time:>8}{rest}", self.what));
+        self.progress.say(&format!("  {mark} {}  {time}{rest}", self.what));
     }
 }
 
@@ -120,11 +135,6 @@ fn spinner(what: &str) -> ProgressBar {
     bar.set_prefix(what.to_owned());
     bar.enable_steady_tick(Duration::from_millis(100));
     bar
-}
-
-/// Nobody is left to be told when standard error is closed.
-fn write_line(line: &str) {
-    writeln!(std::io::stderr(), "{line}").ok();
 }
 
 #[cfg(test)]

@@ -215,7 +215,7 @@ impl ControlPlane {
         };
         let file = program.locate()?;
         let logs = self.logs();
-        let what = guard::Program { name: program.name(), file: &file, folder: &logs };
+        let what = guard::Program { name: program.name(), file: &file, folder: &logs, directory: None };
         self.programs.push(Guarded::start(&what, &arguments, &[])?);
         Ok(())
     }

@@ -37,6 +37,8 @@ pub struct Program<'a> {
     pub file: &'a Path,
     /// The folder of its log and of the file with its process id.
     pub folder: &'a Path,
+    /// The folder it runs in, ours if none is given.
+    pub directory: Option<&'a Path>,
 }
 
 impl Guarded {
@@ -54,7 +56,11 @@ impl Guarded {
         let pidfile = program.folder.join(format!("{}.pid", program.name));
         let opened = File::options().append(true).create(true).open(&log);
         let output = opened.with_context(|| format!("cannot write {}", log.display()))?;
-        let shell = Command::new("/bin/sh")
+        let mut command = Command::new("/bin/sh");
+        if let Some(directory) = program.directory {
+            command.current_dir(directory);
+        }
+        let shell = command
             .args(["-c", GUARD, "guard"])
             .arg(&pidfile)
             .arg(program.file)

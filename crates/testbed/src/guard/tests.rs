@@ -18,7 +18,7 @@ fn wait_for<T>(what: &str, mut probe: impl FnMut() -> Option<T>) -> T {
 }
 
 fn sh(folder: &Folder, script: &str) -> Guarded {
-    let program = Program { name: "script", file: Path::new("/bin/sh"), folder: folder.path() };
+    let program = Program { name: "script", file: Path::new("/bin/sh"), folder: folder.path(), directory: None };
     Guarded::start(&program, &["-c", script], &[("GREETING", OsStr::new("hello"))]).unwrap()
 }
 
@@ -50,7 +50,8 @@ fn a_program_that_ignores_signals_is_gone_when_dropped() {
 #[test]
 fn a_program_that_does_not_exist_ends_with_a_reason_in_the_log() {
     let folder = Folder::new("testbed-test-").unwrap();
-    let program = Program { name: "none", file: Path::new("/nonexistent/program"), folder: folder.path() };
+    let program =
+        Program { name: "none", file: Path::new("/nonexistent/program"), folder: folder.path(), directory: None };
     let mut child = Guarded::start::<&str>(&program, &[], &[]).unwrap();
     assert!(!wait_for("the end", || child.ended()).success());
     assert!(child.last_lines(1).contains("/nonexistent/program"), "{}", child.last_lines(5));

@@ -1,0 +1,361 @@
+//! The demo: a control plane, the operator, this repository's charts, and everything that can happen to a resource.
+//!
+//! Every step says what it does, waits for what must follow, and shows it. What does not follow in time ends the demo.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, anyhow, bail};
+use console::style;
+use kube::api::{Api, DeleteParams, DynamicObject};
+use kube::core::ApiResource;
+use kube::{Client, ResourceExt as _};
+use serde_json::json;
+use testbed::progress::{Progress, Stream, seconds};
+use tokio::task::JoinHandle;
+
+use crate::demo::board::{Board, is_scenery};
+use crate::demo::cluster::{Cluster, NAMESPACE};
+use crate::objects::{Mark, apply, children, load, merge, minimart, number, pod, state, web};
+use crate::observer::{Id, Observer, Seen};
+use crate::operator::{Operator, Settings, beside_us};
+
+mod board;
+mod cluster;
+
+const STEPS: usize = 9;
+const WEB: &str = "web-sample";
+const MINIMART: &str = "minimart-sample";
+
+/// Flags of the demo.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// The operator's binary [default: chart-operator beside this program]
+    #[arg(long)]
+    operator: Option<PathBuf>,
+    /// The folder with watches.yaml, helm-charts, config and samples
+    #[arg(long, default_value = ".")]
+    project: PathBuf,
+    /// Seconds to wait between steps, for those who watch [default: 1 on a terminal, else 0]
+    #[arg(long)]
+    pause: Option<u64>,
+}
+
+/// Runs the demo: 0 when everything happened as it should, 130 when it was interrupted, else 1.
+pub(crate) async fn demo(arguments: Arguments) -> ExitCode {
+    let progress = Progress::to(Stream::Output);
+    let begun = Instant::now();
+    match play(arguments, &progress).await {
+        Ok(true) => {
+            let line = format!("The demo is over: everything happened as it should, in {}.", seconds(begun.elapsed()));
+            progress.say(&format!("\n{}", style(line).green().bold()));
+            ExitCode::SUCCESS
+        }
+        Ok(false) => {
+            progress.say("\nInterrupted; nothing is left running.");
+            ExitCode::from(130)
+        }
+        Err(error) => {
+            progress.say(&format!("\n{} {error:#}", style("✗ The demo failed:").red().bold()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Sets the scene, plays, and cleans up whatever happened; false if it was interrupted.
+async fn play(arguments: Arguments, progress: &Progress) -> Result<bool> {
+    title(progress, 1, "A Kubernetes control plane");
+    let cluster = tokio::select! {
+        cluster = Cluster::get(progress) => cluster?,
+        _ = tokio::signal::ctrl_c() => return Ok(false),
+    };
+    let client = cluster.client().await?;
+    let new_crds = cluster.prepare(&client, &arguments.project).await?;
+    progress.say("  ✓ namespace and CRDs of the charts");
+    let mut stage = Stage::new(arguments, progress.clone(), &cluster, client.clone())?;
+    let played = tokio::select! {
+        played = stage.acts() => played.map(|()| true),
+        _ = tokio::signal::ctrl_c() => Ok(false),
+    };
+    let played = played.map_err(|error| error.context(stage.operator_said()));
+    title(progress, 9, "Stop");
+    // A cluster of our own goes as a whole.
+    let cleared = if matches!(cluster, Cluster::Own(_)) { Ok(()) } else { stage.clear().await };
+    drop(stage);
+    let cleaned = cluster.clean_up(&client, &new_crds).await;
+    drop(cluster);
+    let finished = played?;
+    cleared?;
+    cleaned?;
+    progress.say("  ✓ operator and control plane stopped, nothing is left running");
+    Ok(finished)
+}
+
+fn title(progress: &Progress, number: usize, text: &str) {
+    progress.say(&format!("\n{}", style(format!("▸ {number}/{STEPS} {text}")).cyan().bold()));
+}
+
+/// Everything that plays a part.
+struct Stage {
+    progress: Progress,
+    client: Client,
+    observer: Observer,
+    board: JoinHandle<()>,
+    operator: Operator,
+    project: PathBuf,
+    pause: Duration,
+    deadline: Duration,
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        self.board.abort();
+    }
+}
+
+impl Stage {
+    fn new(arguments: Arguments, progress: Progress, cluster: &Cluster, client: Client) -> Result<Self> {
+        title(&progress, 2, "The operator, with this repository's watches.yaml");
+        let file = arguments.operator.map_or_else(beside_us, Ok)?;
+        let settings = Settings {
+            file: &file,
+            project: &arguments.project,
+            kubeconfig: &cluster.kubeconfig(),
+            logs: &cluster.logs(),
+            namespace: cluster.only_namespace(),
+        };
+        let operator = Operator::start(&settings)?;
+        let mut kinds = children();
+        kinds.extend([web(), minimart(), pod()]);
+        let observer = Observer::start(&client, NAMESPACE, &kinds);
+        let shown = Observer::start(&client, NAMESPACE, &kinds);
+        let board = tokio::spawn(Board::new(progress.clone()).follow(shown));
+        let seconds = arguments.pause.unwrap_or_else(|| u64::from(progress.bars().is_some()));
+        let pause = Duration::from_secs(seconds);
+        let project = arguments.project;
+        Ok(Self { progress, client, observer, board, operator, project, pause, deadline: cluster.deadline() })
+    }
+
+    async fn acts(&mut self) -> Result<()> {
+        let ready = self.operator.ready().await?;
+        self.progress.say(&format!("  ✓ ready after {}", seconds(ready)));
+        self.install().await?;
+        self.change().await?;
+        let good = self.children_of(WEB);
+        self.break_it(&good).await?;
+        self.mend().await?;
+        self.drift().await?;
+        self.delete().await
+    }
+
+    async fn install(&self) -> Result<()> {
+        self.title(3, "Apply two resources: their charts' objects appear and become ready").await;
+        let begun = Instant::now();
+        for file in ["samples/charts_v1alpha1_minimart.yaml", "samples/charts_v1alpha1_web.yaml"] {
+            let mut object = load(&self.project.join(file))?;
+            object.metadata.namespace = Some(NAMESPACE.to_owned());
+            let kind = object.types.as_ref().map(|types| types.kind.clone()).unwrap_or_default();
+            apply(&self.api(&if kind == "Web" { web() } else { minimart() }), &object).await?;
+        }
+        for (kind, name) in [("Minimart", MINIMART), ("Web", WEB)] {
+            self.healthy(kind, name, None).await?;
+        }
+        self.done(begun, "both resources are ready, and so is everything they are made of")
+    }
+
+    async fn change(&self) -> Result<()> {
+        self.title(4, "Change a value: replicaCount 2 → 4").await;
+        let begun = Instant::now();
+        self.set_replicas(4).await?;
+        self.healthy("Web", WEB, Some(4)).await?;
+        self.done(begun, "4 Pods are available")
+    }
+
+    async fn break_it(&self, good: &BTreeMap<Id, String>) -> Result<()> {
+        self.title(5, "Break it: replicaCount -1, which the chart refuses").await;
+        let begun = Instant::now();
+        self.set_replicas(-1).await?;
+        let what = format!("a condition of Web `{WEB}` names `replicaCount`");
+        let found = |seen: &Seen| match state("Web", seen.object("Web", WEB)?) {
+            (Mark::Bad, words) => Some(words).filter(|words| words.contains("replicaCount")),
+            _ => None,
+        };
+        let words = self.observer.until(&what, self.deadline, found).await?;
+        self.progress.say(&format!("  the resource says: {}", style(words).red()));
+        // Long enough for a damage to be seen, were there one.
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        let now = self.children_of(WEB);
+        if now != *good {
+            bail!("expected: the objects of `{WEB}` stay as they were\nbefore: {good:?}\nafter:  {now:?}");
+        }
+        self.done(begun, &format!("the {} objects of the last good revision are untouched", good.len()))
+    }
+
+    async fn mend(&self) -> Result<()> {
+        self.title(6, "Mend it: replicaCount 3").await;
+        let begun = Instant::now();
+        self.set_replicas(3).await?;
+        self.healthy("Web", WEB, Some(3)).await?;
+        self.done(begun, "ready again, 3 Pods are available")
+    }
+
+    async fn drift(&self) -> Result<()> {
+        self.title(7, "Somebody meddles: delete the Deployment, then edit the Service").await;
+        let deployments = self.api(&kind("Deployment")?);
+        let old = self.uid("Deployment", WEB)?;
+        deployments.delete(WEB, &DeleteParams::background()).await.context("cannot delete the Deployment")?;
+        let what = format!("Deployment `{WEB}` is back");
+        let took = self.observer.until(&what, self.deadline, |seen| replaced(seen, "Deployment", WEB, &old)).await?;
+        self.progress.say(&format!("  ✓ the Deployment was back {} after its end was seen", precise(took)));
+        self.healthy("Web", WEB, Some(3)).await?;
+
+        let services = self.api(&kind("Service")?);
+        let port = |seen: &Seen| number(seen.object("Service", WEB)?, "/spec/ports/0/port");
+        let right = port(&self.observer.now()).context("the Service has no port")?;
+        let edited =
+            merge(&services, WEB, &json!({"spec": {"selector": {"app.kubernetes.io/name": "nobody"}}})).await?;
+        let begun = Instant::now();
+        let wrong = version(&edited);
+        let what = format!("the selector of Service `{WEB}` is right again");
+        let selector = |seen: &Seen| {
+            let service = seen.object("Service", WEB)?;
+            let name = service.data.pointer("/spec/selector/app.kubernetes.io~1name")?.as_str()?;
+            (version(service) > wrong && name != "nobody").then(|| begun.elapsed())
+        };
+        let took = self.observer.until(&what, self.deadline, selector).await?;
+        if port(&self.observer.now()) != Some(right) {
+            bail!("expected: the Service keeps its port {right}");
+        }
+        self.progress.say(&format!("  ✓ the Service was right again {} after the edit", precise(took)));
+        Ok(())
+    }
+
+    async fn delete(&self) -> Result<()> {
+        self.title(8, "Delete both resources: everything they were made of goes with them").await;
+        let begun = Instant::now();
+        self.delete_resources().await?;
+        self.empty().await?;
+        self.done(begun, "the namespace is empty")
+    }
+
+    /// Leaves no resource behind, for the operator is about to go, and nobody else would take their finalizers away.
+    async fn clear(&self) -> Result<()> {
+        if self.observer.now().objects.keys().all(|(kind, _)| kind != "Web" && kind != "Minimart") {
+            return Ok(());
+        }
+        self.delete_resources().await?;
+        self.empty().await
+    }
+
+    async fn delete_resources(&self) -> Result<()> {
+        for (resource, name) in [(web(), WEB), (minimart(), MINIMART)] {
+            let deleted = self.api(&resource).delete(name, &DeleteParams::default()).await;
+            match deleted {
+                Err(kube::Error::Api(status)) if status.code == 404 => (),
+                other => other.map(|_| ()).with_context(|| format!("cannot delete `{name}`"))?,
+            }
+        }
+        Ok(())
+    }
+
+    async fn empty(&self) -> Result<()> {
+        let left = |seen: &Seen| {
+            let names: Vec<_> = seen.objects.keys().filter(|id| !is_scenery(id)).cloned().collect();
+            names.is_empty().then_some(())
+        };
+        let emptied = self.observer.until("the namespace is empty", self.deadline, left).await;
+        emptied.map_err(|error| {
+            let names: Vec<_> = self.observer.now().objects.keys().filter(|id| !is_scenery(id)).cloned().collect();
+            error.context(format!("still there: {names:?}"))
+        })
+    }
+
+    /// Waits until a resource and all its objects are as they should be, its Deployment with so many replicas.
+    async fn healthy(&self, kind: &str, name: &str, replicas: Option<i64>) -> Result<()> {
+        let what = format!("{kind} `{name}` and its objects are ready");
+        let healthy = |seen: &Seen| {
+            let resource = seen.object(kind, name)?;
+            let deployment = seen.object("Deployment", name)?;
+            let wanted = number(deployment, "/spec/replicas");
+            let good = |kind: &str, object: &DynamicObject| state(kind, object).0 == Mark::Good;
+            let all = good(kind, resource) && good("Deployment", deployment) && seen.object("Service", name).is_some();
+            (all && (replicas.is_none() || wanted == replicas)).then_some(())
+        };
+        let waited = self.observer.until(&what, self.deadline, healthy).await;
+        waited.map_err(|error| error.context(format!("seen instead: {}", self.seen(kind, name))))
+    }
+
+    fn seen(&self, kind: &str, name: &str) -> String {
+        let now = self.observer.now();
+        let words = [(kind, name), ("Deployment", name), ("Service", name)].map(|(kind, name)| {
+            let words = now.object(kind, name).map_or_else(|| "absent".to_owned(), |object| state(kind, object).1);
+            format!("{kind} `{name}` {words}")
+        });
+        words.join("; ")
+    }
+
+    /// The objects of a resource, and what tells that somebody changed them: a status is not meant.
+    fn children_of(&self, name: &str) -> BTreeMap<Id, String> {
+        let now = self.observer.now();
+        let objects = now.objects.iter().filter(|((kind, other), _)| other == name && kind != "Web");
+        objects
+            .map(|(id, object)| {
+                let version = object.metadata.generation.map(|generation| generation.to_string());
+                let version = version.or_else(|| object.resource_version()).unwrap_or_default();
+                (id.clone(), format!("{} {version}", object.uid().unwrap_or_default()))
+            })
+            .collect()
+    }
+
+    async fn set_replicas(&self, count: i64) -> Result<()> {
+        merge(&self.api(&web()), WEB, &json!({"spec": {"replicaCount": count}})).await.map(|_| ())
+    }
+
+    fn uid(&self, kind: &str, name: &str) -> Result<String> {
+        let uid = self.observer.now().object(kind, name).and_then(DynamicObject::uid);
+        uid.with_context(|| format!("{kind} `{name}` is not there"))
+    }
+
+    fn api(&self, kind: &ApiResource) -> Api<DynamicObject> {
+        Api::namespaced_with(self.client.clone(), NAMESPACE, kind)
+    }
+
+    async fn title(&self, number: usize, text: &str) {
+        tokio::time::sleep(self.pause).await;
+        title(&self.progress, number, text);
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "the last line of every act, whose result it is")]
+    fn done(&self, begun: Instant, text: &str) -> Result<()> {
+        self.progress.say(&format!("  ✓ {text}  {}", style(precise(begun.elapsed())).dim()));
+        Ok(())
+    }
+
+    fn operator_said(&self) -> String {
+        format!("the operator's last lines ({}):\n{}\n", self.operator.log().display(), self.operator.last_lines())
+    }
+}
+
+/// How long after its end was seen an object of this name was seen again, nothing until it is.
+fn replaced(seen: &Seen, kind: &str, name: &str, old: &str) -> Option<Duration> {
+    let mine = || seen.changes.iter().filter(|change| change.id.0 == kind && change.id.1 == name);
+    let end = mine().find(|change| change.gone && change.uid == old)?.at;
+    let again = mine().find(|change| !change.gone && change.at >= end && change.uid != old)?.at;
+    Some(again - end)
+}
+
+/// The number of a resource version: a later one is greater.
+fn version(object: &DynamicObject) -> u64 {
+    object.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
+}
+
+fn kind(name: &str) -> Result<ApiResource> {
+    children().into_iter().find(|kind| kind.kind == name).ok_or_else(|| anyhow!("no kind `{name}`"))
+}
+
+/// Milliseconds, where seconds would hide what is of interest.
+fn precise(duration: Duration) -> String {
+    if duration < Duration::from_secs(1) { format!("{} ms", duration.as_millis()) } else { seconds(duration) }
+}

@@ -1,0 +1,173 @@
+//! The operator as a process: started, asked whether it is ready, measured, stopped.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use testbed::guard::{self, Guarded};
+use testbed::port::Port;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+/// How long it may take until it says it is ready.
+const READY: Duration = Duration::from_mins(1);
+/// Lines of its log that an error shows.
+const SHOWN: usize = 25;
+
+/// How the operator is run.
+pub(crate) struct Settings<'a> {
+    /// The binary.
+    pub(crate) file: &'a Path,
+    /// The folder with `watches.yaml` and the charts.
+    pub(crate) project: &'a Path,
+    /// Whom it works as.
+    pub(crate) kubeconfig: &'a Path,
+    /// The folder of its log.
+    pub(crate) logs: &'a Path,
+    /// The one namespace it looks at, all of them if none is given.
+    pub(crate) namespace: Option<&'a str>,
+}
+
+/// A running operator.
+pub(crate) struct Operator {
+    process: Guarded,
+    health: Port,
+    _metrics: Port,
+    started: Instant,
+}
+
+/// What a process has used, of its own and of what it holds.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Usage {
+    /// Seconds of processor time.
+    pub(crate) cpu: f64,
+    /// Resident memory, MB.
+    pub(crate) resident: f64,
+    /// The most there ever was, MB.
+    pub(crate) peak: f64,
+}
+
+impl Operator {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// There is no such binary, or no port.
+    pub(crate) fn start(settings: &Settings<'_>) -> Result<Self> {
+        if !settings.file.is_file() {
+            bail!("the operator is not built: expected {}\nbuild it: cargo build --release", settings.file.display());
+        }
+        let (health, metrics) = (Port::reserve()?, Port::reserve()?);
+        let arguments = [
+            "run".to_owned(),
+            "--watches-file=watches.yaml".to_owned(),
+            format!("--health-probe-bind-address=127.0.0.1:{}", health.number()),
+            format!("--metrics-bind-address=127.0.0.1:{}", metrics.number()),
+        ];
+        let mut environment = vec![("KUBECONFIG", settings.kubeconfig.as_os_str())];
+        environment.extend(settings.namespace.map(|namespace| ("WATCH_NAMESPACE", OsStr::new(namespace))));
+        let program = guard::Program {
+            name: "chart-operator",
+            file: settings.file,
+            folder: settings.logs,
+            directory: Some(settings.project),
+        };
+        let started = Instant::now();
+        Ok(Self { process: Guarded::start(&program, &arguments, &environment)?, health, _metrics: metrics, started })
+    }
+
+    /// Waits until it says that it is ready, and tells how long that took from its start.
+    ///
+    /// # Errors
+    /// It ended, or did not get ready within a minute.
+    pub(crate) async fn ready(&mut self) -> Result<Duration> {
+        while self.started.elapsed() < READY {
+            if let Some(status) = self.process.ended() {
+                bail!("the operator ended before it was ready: {status}");
+            }
+            if matches!(get(self.health.number(), "/readyz").await, Ok(200)) {
+                return Ok(self.started.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        bail!("expected within {} s: the operator answers /readyz with 200", READY.as_secs())
+    }
+
+    /// Its process id.
+    ///
+    /// # Errors
+    /// It does not run.
+    pub(crate) fn pid(&self) -> Result<u32> {
+        self.process.pid().context("the operator does not run")
+    }
+
+    /// The last lines of its log.
+    pub(crate) fn last_lines(&self) -> String {
+        self.process.last_lines(SHOWN)
+    }
+
+    /// The file of its log.
+    pub(crate) fn log(&self) -> PathBuf {
+        self.process.log().to_path_buf()
+    }
+}
+
+/// The operator that was built together with this program.
+///
+/// # Errors
+/// This program's own path is not known.
+pub(crate) fn beside_us() -> Result<PathBuf> {
+    let own = std::env::current_exe().context("cannot tell where this program is")?;
+    Ok(own.with_file_name("chart-operator"))
+}
+
+/// What a process has used so far, from `/proc`: zero where there is none.
+pub(crate) fn usage(pid: u32) -> Usage {
+    let read = |file: &str| std::fs::read_to_string(format!("/proc/{pid}/{file}")).unwrap_or_default();
+    let status = read("status");
+    let megabytes = |field: &str| {
+        let line = status.lines().find_map(|line| line.strip_prefix(field));
+        line.and_then(|rest| rest.split_whitespace().next()?.parse::<f64>().ok()).unwrap_or_default() / 1024.0
+    };
+    Usage { cpu: cpu_seconds(&read("stat")), resident: megabytes("VmRSS:"), peak: megabytes("VmHWM:") }
+}
+
+/// User and system time in the text of `/proc/PID/stat`. The name in it may hold spaces and parentheses.
+fn cpu_seconds(stat: &str) -> f64 {
+    let after_name = stat.rsplit(") ").next().unwrap_or_default();
+    let ticks: f64 = after_name.split(' ').skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+    let per_second = u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100);
+    ticks / f64::from(per_second)
+}
+
+/// The status of an answer to a plain HTTP request.
+async fn get(port: u16, path: &str) -> Result<u16> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut start = [0; 12];
+    tokio::time::timeout(Duration::from_secs(2), stream.read_exact(&mut start)).await??;
+    let status = String::from_utf8_lossy(&start);
+    status.split(' ').nth(1).and_then(|code| code.parse().ok()).context("no HTTP answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::operator::{cpu_seconds, usage};
+
+    #[test]
+    fn processor_time_is_found_behind_any_name() {
+        let ticks = f64::from(u32::try_from(rustix::param::clock_ticks_per_second()).unwrap());
+        for name in ["a", "a b", "a) R (b"] {
+            let stat = format!("1 ({name}) S 1 2 3 4 5 6 7 8 9 10 150 50 0 0 20");
+            assert!((cpu_seconds(&stat) * ticks - 200.0).abs() < 1e-6, "{name}");
+        }
+    }
+
+    #[test]
+    fn our_own_memory_is_some_megabytes() {
+        let used = usage(std::process::id());
+        assert!(used.resident > 1.0 && used.peak >= used.resident, "{used:?}");
+        assert!(usage(0).resident.abs() < f64::EPSILON);
+    }
+}
