@@ -8,6 +8,7 @@ use testbed::build::build;
 use testbed::program::Program;
 use testbed::progress::{Progress, Stream};
 
+mod bench;
 mod demo;
 mod detached;
 mod objects;
@@ -32,6 +33,8 @@ enum Command {
     Down,
     /// Show the operator at work, on a cluster of its own or, with `DEMO_CLUSTER=current`, that of `KUBECONFIG`
     Demo(demo::Arguments),
+    /// Measure the operator, and compare with what it should reach
+    Bench(bench::Arguments),
     /// What `up` starts
     #[command(hide = true)]
     Hold(detached::Wanted),
@@ -44,6 +47,7 @@ async fn main() -> ExitCode {
         Command::Up(wanted) => blocking(move || detached::up(wanted)).await,
         Command::Down => blocking(detached::down).await,
         Command::Hold(wanted) => detached::hold(wanted).await,
+        Command::Bench(arguments) => bench::bench(arguments).await,
         Command::Demo(arguments) => return demo::demo(arguments).await,
     };
     match done {

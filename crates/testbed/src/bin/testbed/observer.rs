@@ -26,6 +26,8 @@ pub(crate) struct Change {
     pub(crate) id: Id,
     /// Its uid.
     pub(crate) uid: String,
+    /// Its resource version: a later one is greater.
+    pub(crate) version: u64,
     /// Whether it is gone.
     pub(crate) gone: bool,
 }
@@ -54,7 +56,8 @@ impl Seen {
         if self.objects.get(&id).and_then(DynamicObject::uid).as_ref() != Some(&uid) {
             self.since.insert(id.clone(), at);
         }
-        self.changes.push(Change { at, id: id.clone(), uid, gone: false });
+        let version = version(&object);
+        self.changes.push(Change { at, id: id.clone(), uid, version, gone: false });
         self.objects.insert(id, object);
     }
 
@@ -63,8 +66,13 @@ impl Seen {
         self.objects.remove(&id);
         self.since.remove(&id);
         let uid = object.uid().unwrap_or_default();
-        self.changes.push(Change { at: Instant::now(), id, uid, gone: true });
+        self.changes.push(Change { at: Instant::now(), id, uid, version: version(object), gone: true });
     }
+}
+
+/// The number of an object's resource version.
+pub(crate) fn version(object: &DynamicObject) -> u64 {
+    object.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
 /// The watching client. Dropping it ends its watches.

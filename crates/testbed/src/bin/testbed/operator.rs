@@ -4,7 +4,7 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, anyhow, bail};
 use testbed::guard::{self, Guarded};
 use testbed::port::Port;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -14,6 +14,8 @@ use tokio::net::TcpStream;
 const READY: Duration = Duration::from_mins(1);
 /// Lines of its log that an error shows.
 const SHOWN: usize = 25;
+/// Characters of each of them.
+const WIDTH: usize = 400;
 
 /// How the operator is run.
 pub(crate) struct Settings<'a> {
@@ -93,6 +95,11 @@ impl Operator {
         bail!("expected within {} s: the operator answers /readyz with 200", READY.as_secs())
     }
 
+    /// Kills it: what it leaves behind is what a crash leaves behind.
+    pub(crate) fn stop(&mut self) {
+        self.process.stop();
+    }
+
     /// Its process id.
     ///
     /// # Errors
@@ -101,14 +108,12 @@ impl Operator {
         self.process.pid().context("the operator does not run")
     }
 
-    /// The last lines of its log.
-    pub(crate) fn last_lines(&self) -> String {
-        self.process.last_lines(SHOWN)
-    }
-
-    /// The file of its log.
-    pub(crate) fn log(&self) -> PathBuf {
-        self.process.log().to_path_buf()
+    /// An error that also tells what the operator said last.
+    pub(crate) fn blame(&self, error: &anyhow::Error) -> anyhow::Error {
+        let said = self.process.last_lines(SHOWN);
+        let lines: Vec<String> = said.lines().map(|line| line.chars().take(WIDTH).collect()).collect();
+        let lines = if lines.is_empty() { "(nothing)".to_owned() } else { lines.join("\n") };
+        anyhow!("{error:#}\nthe operator's last lines:\n{lines}")
     }
 }
 

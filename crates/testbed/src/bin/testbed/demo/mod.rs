@@ -19,7 +19,7 @@ use tokio::task::JoinHandle;
 use crate::demo::board::{Board, is_scenery};
 use crate::demo::cluster::{Cluster, NAMESPACE};
 use crate::objects::{Mark, apply, children, load, merge, minimart, number, pod, state, web};
-use crate::observer::{Id, Observer, Seen};
+use crate::observer::{Id, Observer, Seen, version};
 use crate::operator::{Operator, Settings, beside_us};
 
 mod board;
@@ -79,7 +79,7 @@ async fn play(arguments: Arguments, progress: &Progress) -> Result<bool> {
         played = stage.acts() => played.map(|()| true),
         _ = tokio::signal::ctrl_c() => Ok(false),
     };
-    let played = played.map_err(|error| error.context(stage.operator_said()));
+    let played = played.map_err(|error| stage.operator.blame(&error));
     title(progress, 9, "Stop");
     // A cluster of our own goes as a whole.
     let cleared = if matches!(cluster, Cluster::Own(_)) { Ok(()) } else { stage.clear().await };
@@ -332,10 +332,6 @@ impl Stage {
         self.progress.say(&format!("  ✓ {text}  {}", style(precise(begun.elapsed())).dim()));
         Ok(())
     }
-
-    fn operator_said(&self) -> String {
-        format!("the operator's last lines ({}):\n{}\n", self.operator.log().display(), self.operator.last_lines())
-    }
 }
 
 /// How long after its end was seen an object of this name was seen again, nothing until it is.
@@ -344,11 +340,6 @@ fn replaced(seen: &Seen, kind: &str, name: &str, old: &str) -> Option<Duration> 
     let end = mine().find(|change| change.gone && change.uid == old)?.at;
     let again = mine().find(|change| !change.gone && change.at >= end && change.uid != old)?.at;
     Some(again - end)
-}
-
-/// The number of a resource version: a later one is greater.
-fn version(object: &DynamicObject) -> u64 {
-    object.resource_version().and_then(|version| version.parse().ok()).unwrap_or_default()
 }
 
 fn kind(name: &str) -> Result<ApiResource> {
