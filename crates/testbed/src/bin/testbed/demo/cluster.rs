@@ -129,6 +129,17 @@ impl Cluster {
         apply_crds(client, project).await
     }
 
+    /// Stops what was started for the demo, and tells what is left.
+    pub(crate) fn stop(self) -> &'static str {
+        match self {
+            Self::Own(plane) => {
+                plane.stop();
+                "operator and control plane stopped, nothing is left running"
+            }
+            Self::Current { .. } => "operator stopped, the cluster is as it was",
+        }
+    }
+
     /// Removes from the user's cluster what the demo made; the operator must be gone by then, its resources too.
     ///
     /// # Errors

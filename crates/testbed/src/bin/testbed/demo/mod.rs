@@ -85,11 +85,11 @@ async fn play(arguments: Arguments, progress: &Progress) -> Result<bool> {
     let cleared = if matches!(cluster, Cluster::Own(_)) { Ok(()) } else { stage.clear().await };
     drop(stage);
     let cleaned = cluster.clean_up(&client, &new_crds).await;
-    drop(cluster);
+    let stopped = cluster.stop();
     let finished = played?;
     cleared?;
     cleaned?;
-    progress.say("  ✓ operator and control plane stopped, nothing is left running");
+    progress.say(&format!("  ✓ {stopped}"));
     Ok(finished)
 }
 
