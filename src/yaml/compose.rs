@@ -235,8 +235,17 @@ fn binary(text: &str, place: Place) -> Result<NodeValue, Box<Fault>> {
     }
 }
 
+/// Up to so many keys are compared each with each.
+const FEW_KEYS: usize = 12;
+
 /// Keeps the last of the entries with equal keys.
 fn drop_overridden(entries: &mut Vec<(Node, Node)>) {
+    let is_later_equal = |(index, (key, _)): (usize, &(Node, Node))| {
+        entries.iter().skip(index + 1).any(|(later, _)| compare_keys(&key.value, &later.value) == Ordering::Equal)
+    };
+    if entries.len() <= FEW_KEYS && !entries.iter().enumerate().any(is_later_equal) {
+        return;
+    }
     let mut order: Vec<usize> = (0..entries.len()).collect();
     let key = |index: &usize| entries.get(*index).map(|(key, _)| &key.value);
     // A stable sort: of equal keys the later one comes later.
@@ -266,7 +275,7 @@ fn drop_overridden(entries: &mut Vec<(Node, Node)>) {
 /// A total order in which keys are equal where Go's map takes them for equal.
 fn compare_keys(a: &NodeValue, b: &NodeValue) -> Ordering {
     match (a, b) {
-        (NodeValue::String(a), NodeValue::String(b)) => a.cmp(b),
+        (NodeValue::String(a), NodeValue::String(b)) => a.len().cmp(&b.len()).then_with(|| a.cmp(b)),
         (NodeValue::Bool(a), NodeValue::Bool(b)) => a.cmp(b),
         (NodeValue::Int(a), NodeValue::Int(b)) => a.cmp(b),
         (NodeValue::Uint(a), NodeValue::Uint(b)) => a.cmp(b),

@@ -121,6 +121,13 @@ impl<'a> Cursor<'a> {
         self.mark.offset += passed.len();
     }
 
+    /// Moves over a second byte order mark at the start of the text.
+    pub(in crate::yaml) fn skip_second_mark(&mut self) {
+        if self.mark.line == 0 && self.mark.column == 0 && self.rest().starts_with("\u{FEFF}".as_bytes()) {
+            self.advance('\u{FEFF}'.len_utf8());
+        }
+    }
+
     /// Moves over spaces and tabs.
     pub(in crate::yaml) fn skip_blanks(&mut self) {
         let width = self.rest().iter().take_while(|b| matches!(b, b' ' | b'\t')).count();

@@ -148,6 +148,11 @@ fn dotted_float(text: &str) -> Option<f64> {
     if between_digits { float(&text.replace('_', "")) } else { None }
 }
 
+/// Whether v3 takes `text` for an octal number although v2 does not: it reads a sign after `0o`.
+pub(in crate::yaml) fn is_v3_octal(text: &str) -> bool {
+    text.strip_prefix("0o").is_some_and(|digits| integer_of_base(&digits.replace('_', ""), 8).is_some())
+}
+
 /// Whether a string that reads like this must be quoted although it is a string: a number of base 60 or a timestamp.
 pub(in crate::yaml) fn is_ambiguous(text: &str) -> bool {
     matches!(text.as_bytes().first(), Some(b'0'..=b'9' | b'+' | b'-')) && (is_base60(text) || is_timestamp(text))

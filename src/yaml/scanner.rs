@@ -212,8 +212,9 @@ impl<'a> Scanner<'a> {
 
     fn insert(&mut self, kind: Kind<'a>, mark: Mark, before: Option<usize>) {
         let token = Token { kind, start: mark, end: mark, key_level: None };
-        let position = before.map_or(self.queue.len(), |number| number.saturating_sub(self.taken));
-        self.queue.insert(position.min(self.queue.len()), token);
+        // Where the token has been taken already, the original puts this one at the end too.
+        let position = before.and_then(|number| number.checked_sub(self.taken));
+        self.queue.insert(position.unwrap_or(usize::MAX).min(self.queue.len()), token);
     }
 
     /// Closes the block collections that are further right than `column`; all of them for `None`.
@@ -267,6 +268,7 @@ impl<'a> Scanner<'a> {
     fn skip_to_token(&mut self) -> Result<(), Box<Fault>> {
         loop {
             self.cursor.require(1)?;
+            self.cursor.skip_second_mark();
             let tabs = self.in_flow() || !self.simple_key_allowed;
             let blank = |b: &&u8| **b == b' ' || tabs && **b == b'\t';
             let width = self.cursor.rest().iter().take_while(blank).count();
@@ -312,7 +314,9 @@ impl<'a> Scanner<'a> {
 
     fn scan_flow_start(&mut self, kind: Kind<'a>) -> Result<(), Box<Fault>> {
         self.save_simple_key()?;
-        self.simple_keys.push(SimpleKey::default());
+        // The start of the flow collection, which may itself be a key of the level outside.
+        let token = self.taken + self.queue.len();
+        self.simple_keys.push(SimpleKey { token, ..SimpleKey::default() });
         if self.simple_keys.len() > MAX_DEPTH {
             return Err(Box::new(Fault::Depth { place: place(self.cursor.mark(), self.cursor.mark()) }));
         }
@@ -323,8 +327,14 @@ impl<'a> Scanner<'a> {
 
     fn scan_flow_end(&mut self, kind: Kind<'a>) -> Result<(), Box<Fault>> {
         self.forget_simple_key()?;
-        if self.in_flow() {
-            self.simple_keys.pop();
+        if self.in_flow()
+            && let Some(key) = self.simple_keys.pop()
+            && let Some(position) = key.token.checked_sub(self.taken)
+            && let Some(token) = self.queue.get_mut(position)
+        {
+            // Nothing waits any more for this token to become a key. An empty collection has no keys inside, and so this
+            // is its own start: the original never takes `[]` for a key.
+            token.key_level = None;
         }
         self.simple_key_allowed = false;
         self.push_indicator(kind, 1);

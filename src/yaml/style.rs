@@ -4,7 +4,7 @@
 //! `encode.go`, of go.yaml.in/yaml/v2 2.4.4 and v3 3.0.5.
 
 use crate::yaml::emit::Dialect;
-use crate::yaml::resolve::{Meaning, is_ambiguous, resolve};
+use crate::yaml::resolve::{Meaning, is_ambiguous, is_v3_octal, resolve};
 
 /// How a string is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +92,8 @@ impl Traits {
         if self.newline {
             return if self.not.literal { Style::Double } else { Style::Literal };
         }
-        if resolve(text) != Meaning::String || is_ambiguous(text) || dialect == Dialect::V3 && text == "<<" {
+        let for_v3 = dialect == Dialect::V3 && (text == "<<" || is_v3_octal(text));
+        if for_v3 || resolve(text) != Meaning::String || is_ambiguous(text) {
             return Style::Double;
         }
         match (self.not.plain, self.not.single) {
