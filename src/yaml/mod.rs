@@ -29,6 +29,9 @@ mod tags;
 mod tree;
 mod write;
 
+#[cfg(test)]
+mod tests;
+
 use serde_json::Value as Json;
 
 use crate::diagnostic::Place;
@@ -38,8 +41,8 @@ pub use emit::{emit, emit_json, emit_pretty};
 pub use fault::Fault;
 pub use node::{Node, NodeValue};
 
-/// How deep collections may be nested: deep enough for anything meant, and shallow enough for recursion on a small stack.
-pub const MAX_DEPTH: usize = 1_000;
+/// How deep collections may be nested: deeper than anything meant, and within 2 MiB of stack even where nothing is optimised.
+pub const MAX_DEPTH: usize = 400;
 
 /// Why a text cannot be read, or a value not be written; `Display` is the original's text to the letter.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

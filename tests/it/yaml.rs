@@ -70,3 +70,15 @@ fn written(text: &str) -> Result<String, String> {
 fn helms_recorded_writing_is_ours() {
     check(include_str!("../golden/oracle/yaml-emit.jsonl"), written);
 }
+
+#[test]
+fn answers_of_the_original_to_our_own_questions_are_ours() {
+    check(&with_normal_json(include_str!("../golden/yaml/parse.jsonl")), read);
+    check(include_str!("../golden/yaml/emit.jsonl"), written);
+    check(include_str!("../golden/yaml/pretty.jsonl"), |text| {
+        let mut json: Json = serde_json::from_str(text).unwrap_or_default();
+        floats(&mut json);
+        let text = yaml::emit_pretty(&Value::from_json(&json)).map_err(|error| error.to_string())?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    });
+}
