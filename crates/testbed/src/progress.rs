@@ -67,7 +67,7 @@ impl Progress {
     /// Begins a step.
     pub fn step(&self, what: impl Into<String>) -> Step {
         let what = what.into();
-        let bar = self.bars.as_ref().map(|bars| bars.add(spinner(&what)));
+        let bar = self.bars.as_ref().map(|bars| spinner(bars, &what));
         if bar.is_none() {
             self.write(&format!("  {what} …"));
         }
@@ -126,8 +126,9 @@ pub fn seconds(duration: Duration) -> String {
     }
 }
 
-fn spinner(what: &str) -> ProgressBar {
-    let bar = ProgressBar::new_spinner();
+/// A line that shows that time passes. It may move only once it is among the others: alone it would be drawn elsewhere.
+fn spinner(bars: &MultiProgress, what: &str) -> ProgressBar {
+    let bar = bars.add(ProgressBar::new_spinner());
     // The template is fixed and right; were it not, indicatif's own would do.
     if let Ok(style) = ProgressStyle::with_template("{spinner:.cyan} {prefix} {elapsed:>5}  {wide_msg:.dim}") {
         bar.set_style(style);

@@ -73,10 +73,10 @@ impl Board {
             return;
         }
         row.shown.clone_from(&words);
-        let line = format!("{} {kind:<15} {name:<34} {words}", dot(mark));
+        let line = format!("{} {kind:<15} {name:<34} {words:<36}", dot(mark));
         match &row.bar {
-            Some(bar) => bar.set_message(format!("    {line}  {}", style(seconds(since)).dim())),
-            None => self.progress.say(&format!("    {:>9}  {line}", seconds(self.begun.elapsed()))),
+            Some(bar) => bar.set_message(format!("    {line} {}", style(seconds(since)).dim())),
+            None => self.progress.say(format!("    {:>9}  {line}", seconds(self.begun.elapsed())).trim_end()),
         }
     }
 
