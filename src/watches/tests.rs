@@ -133,7 +133,128 @@ fn every_fault_is_told_with_its_place_and_what_to_do() {
   reconcilePeriod: 1d
 - {version: v1, kind: Web, chart: web}
 - web
-"), @"");
+"), @r#"
+    error: version must not be empty
+      --> watches.yaml:1:3
+       |
+     1 | - group: example.com/v1
+       |   ^
+      = hint: name the version of the resource to watch, for instance `version: v1alpha1`
+    error: kind must not be empty
+      --> watches.yaml:1:3
+       |
+     1 | - group: example.com/v1
+       |   ^
+      = hint: name the kind of the resource to watch, for instance `kind: Memcached`
+    error: chart must not be empty
+      --> watches.yaml:1:3
+       |
+     1 | - group: example.com/v1
+       |   ^
+      = hint: name the directory of the chart, for instance `chart: helm-charts/memcached`
+    error: a group has no `/`: `example.com/v1`
+      --> watches.yaml:1:10
+       |
+     1 | - group: example.com/v1
+       |          ^^^^^^^^^^^^^^
+      = hint: write `group: example.com` and `version: v1`
+    warning: unknown field `knd` is ignored
+      --> watches.yaml:2:3
+       |
+     2 |   knd: Web
+       |   ^^^
+      = hint: did you mean `kind`?
+    warning: unknown field `chrat` is ignored
+      --> watches.yaml:3:3
+       |
+     3 |   chrat: helm-charts/web
+       |   ^^^^^
+      = hint: did you mean `chart`?
+    error: expected true or false for `watchDependentResources`, found a string
+      --> watches.yaml:4:28
+       |
+     4 |   watchDependentResources: 'true'
+       |                            ^^^^^^
+      = hint: write it without quotes
+    error: expected a string for `overrideValues.image`, found a mapping
+      --> watches.yaml:6:12
+       |
+     6 |     image: {tag: 1}
+       |            ^
+      = hint: name its leaves by their paths, such as `image.tag`, or use `overrides`, which takes any YAML
+    error: `-x` is no name of a label
+      --> watches.yaml:9:19
+       |
+     9 |     matchLabels: {-x: a b}
+       |                   ^^
+      = hint: a label's name is at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends
+    error: `a b` is no value of a label
+      --> watches.yaml:9:23
+       |
+     9 |     matchLabels: {-x: a b}
+       |                       ^^^
+      = hint: a label's value is at most 63 letters, digits, `-`, `_` and `.`, with a letter or digit at both ends
+    error: unknown operator `in`
+      --> watches.yaml:11:29
+        |
+     11 |     - {key: tier, operator: in, values: [a]}
+        |                             ^^
+      = hint: did you mean `In`?
+    error: `key` is missing: it names the label
+      --> watches.yaml:12:7
+        |
+     12 |     - {operator: Exists, values: [a]}
+        |       ^
+    error: `values` must not be empty where the operator is `In` or `NotIn`
+      --> watches.yaml:13:7
+        |
+     13 |     - {key: a, operator: In}
+        |       ^
+    error: expected a duration for `reconcilePeriod`, found an integer
+      --> watches.yaml:14:20
+        |
+     14 |   reconcilePeriod: 30
+        |                    ^^
+      = hint: write its unit, for instance `30s` or `1m0s`
+    error: expected a whole number from 1 on for `maxConcurrentReconciles`, found 0
+      --> watches.yaml:15:28
+        |
+     15 |   maxConcurrentReconciles: 0
+        |                            ^
+    error: expected a whole number from 0 on for `history`, found a string
+      --> watches.yaml:16:12
+        |
+     16 |   history: many
+        |            ^^^^
+    error: expected a mapping for `overrides`, found a list
+      --> watches.yaml:17:14
+        |
+     17 |   overrides: [a]
+        |              ^
+    warning: unknown `dryRunOption` `maybe` is ignored
+      --> watches.yaml:18:17
+        |
+     18 |   dryRunOption: maybe
+        |                 ^^^^^
+      = hint: use `none`, `client` or `server`
+    error: time: unknown unit "d" in duration "1d"
+      --> watches.yaml:22:20
+        |
+     22 |   reconcilePeriod: 1d
+        |                    ^^
+      = hint: write for instance `30s`, `1m0s` or `1.5h`
+    error: duplicate GVK: v1, Kind=Web
+      --> watches.yaml:23:23
+        |
+     23 | - {version: v1, kind: Web, chart: web}
+        |                       ^^^
+      = hint: it is watched in line 20 already; remove one of them
+    error: expected a watch, found a string
+      --> watches.yaml:24:3
+        |
+     24 | - web
+        |   ^^^
+    "#);
 }
 
 #[test]
@@ -151,14 +272,101 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
   crds: Skip
   patches: []
   budget: {}
-"), @"");
+"), @r#"
+    error: `releaseNamespace` is not supported yet
+      --> watches.yaml:4:3
+       |
+     4 |   releaseNamespace: x
+       |   ^^^^^^^^^^^^^^^^
+      = hint: remove it: the releases of cluster-scoped resources live in the operator's namespace
+    error: `serviceAccountName` is not supported yet
+      --> watches.yaml:5:3
+       |
+     5 |   serviceAccountName: web
+       |   ^^^^^^^^^^^^^^^^^^
+      = hint: remove it: every call is made as the operator's own service account
+    error: `restrict` is not supported yet
+      --> watches.yaml:6:3
+       |
+     6 |   restrict: {namespaces: own}
+       |   ^^^^^^^^
+      = hint: remove it, and limit what charts may create by the operator's role
+    error: `lookup` is not supported yet
+      --> watches.yaml:7:3
+       |
+     7 |   lookup: own
+       |   ^^^^^^
+      = hint: remove it, and limit what charts may read by the operator's role
+    error: expected one of `correct`, `warn`, `ignore` for `drift`, found `sometimes`
+      --> watches.yaml:8:10
+       |
+     8 |   drift: sometimes
+       |          ^^^^^^^^^
+    error: `ignoreFields` is not supported yet
+      --> watches.yaml:9:3
+       |
+     9 |   ignoreFields: []
+       |   ^^^^^^^^^^^^
+      = hint: remove it, and leave such fields out of the chart's templates
+    error: `rollback` is not supported yet
+      --> watches.yaml:10:3
+        |
+     10 |   rollback: false
+        |   ^^^^^^^^
+      = hint: remove it: after a failed upgrade the last good revision is put back
+    error: `crds` is not supported yet
+      --> watches.yaml:11:3
+        |
+     11 |   crds: Skip
+        |   ^^^^
+      = hint: remove it: what is in `crds/` is created once
+    error: `patches` is not supported yet
+      --> watches.yaml:12:3
+        |
+     12 |   patches: []
+        |   ^^^^^^^
+      = hint: remove it, and change the chart
+    error: `budget` is not supported yet
+      --> watches.yaml:13:3
+        |
+     13 |   budget: {}
+        |   ^^^^^^
+      = hint: remove it: rendering has default limits
+    "#);
 }
 
 #[test]
 fn a_text_that_is_no_yaml_and_a_mapping_are_told() {
-    insta::assert_snapshot!(faults("- group: a\n  kind: [b\n"), @"");
-    insta::assert_snapshot!(faults("group: a\nkind: b\n"), @"");
-    insta::assert_snapshot!(faults("- Kind: A\n  kind: B\n  version: v1\n  chart: c\n  extra: 1\n  12: 3\n"), @"");
+    insta::assert_snapshot!(faults("- group: a\n  kind: [b\n"), @r#"
+    error: error converting YAML to JSON: yaml: line 2: did not find expected ',' or ']'
+      --> watches.yaml:3:1
+    "#);
+    insta::assert_snapshot!(faults("group: a\nkind: b\n"), @r#"
+    error: expected a list of watches, found a mapping
+      --> watches.yaml:1:1
+       |
+     1 | group: a
+       | ^
+      = hint: begin each watch with `- `
+    "#);
+    insta::assert_snapshot!(faults("- Kind: A\n  kind: B\n  version: v1\n  chart: c\n  extra: 1\n  12: 3\n"), @r#"
+    warning: `kind` is given twice; the last one counts
+      --> watches.yaml:2:3
+       |
+     2 |   kind: B
+       |   ^^^^
+      = hint: keys are matched in any letter case; keep one of them
+    warning: unknown field `extra` is ignored
+      --> watches.yaml:5:3
+       |
+     5 |   extra: 1
+       |   ^^^^^
+    warning: unknown field `12` is ignored
+      --> watches.yaml:6:3
+       |
+     6 |   12: 3
+       |   ^^
+    "#);
 }
 
 #[test]
