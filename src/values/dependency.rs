@@ -118,7 +118,9 @@ fn import_all(chart: &mut Chart) -> Result<(), Error> {
             if let ImportValues::Table { child, parent } = &table
                 && let Some(found) = values.at(&format!("{}.{child}", dependency.name))
             {
-                merge_tables(&imported, &below(parent, found));
+                // An empty table is imported as a copy: what is merged into it is not seen where it came from.
+                let table = if found.is_empty() { Table::default() } else { found };
+                merge_tables(&imported, &below(parent, table));
             }
             *import = table;
         }

@@ -70,6 +70,10 @@ impl Table {
         self.0.borrow().iter().map(|(key, value)| (Rc::clone(key), value.clone())).collect()
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.borrow().is_empty()
+    }
+
     pub(crate) fn same(&self, other: &Self) -> bool {
         Rc::ptr_eq(&self.0, &other.0)
     }

@@ -5,4 +5,5 @@ mod architecture;
 mod cli;
 mod oracle;
 mod tidy;
+mod values;
 mod yaml;
