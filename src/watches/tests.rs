@@ -5,7 +5,7 @@ use super::*;
 fn faults(text: &str) -> String {
     let found = parse("watches.yaml", text).map(|watches| watches.warnings);
     let found = found.unwrap_or_else(|faults| faults);
-    found.iter().map(|fault| format!("{fault:#}\n")).collect()
+    found.iter().map(|fault| format!("{fault:#}")).collect::<Vec<_>>().join("\n")
 }
 
 fn only(text: &str) -> Watch {
@@ -108,6 +108,7 @@ fn what_is_not_written_has_its_default() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the snapshot is long")]
 fn every_fault_is_told_with_its_place_and_what_to_do() {
     insta::assert_snapshot!(faults("- group: example.com/v1
   knd: Web
@@ -258,6 +259,7 @@ fn every_fault_is_told_with_its_place_and_what_to_do() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "the snapshot is long")]
 fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
     insta::assert_snapshot!(faults("- version: v1
   kind: Web
