@@ -6,7 +6,6 @@
 
 mod address;
 mod completion;
-mod duration;
 mod report;
 pub mod run;
 mod serve;

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use crate::cli::{address, duration, serve, version};
+use crate::cli::{address, serve, version};
 use crate::diagnostic::Diagnostic;
 use crate::metrics::Build;
 use crate::operator::options::{LeaderElection, MetricsSecurity, RunOptions};
 use crate::telemetry::{self, Colour, Level, Style, TimeEncoding};
+use crate::watches::duration;
 
 /// Run the operator
 ///
@@ -351,8 +352,11 @@ fn number(text: &str) -> Result<i64, String> {
 }
 
 fn period(text: &str) -> Result<Period, duration::Error> {
-    let period = duration::parse(text)?;
-    Ok(Period(period.filter(|period| !period.is_zero())))
+    match duration::parse(text) {
+        Ok(period) => Ok(Period((!period.is_zero()).then_some(period))),
+        Err(duration::Error::Negative(_)) => Ok(Period(None)),
+        Err(error) => Err(error),
+    }
 }
 
 fn encoder(text: &str) -> Result<Encoder, String> {

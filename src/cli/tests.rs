@@ -245,9 +245,9 @@ fn faults_of_the_command_line_say_what_was_expected() {
         "--reconcile-perod=5s",
         "-watches-file=x",
     ];
-    insta::assert_snapshot!(faults(&table), @"
+    insta::assert_snapshot!(faults(&table), @r#"
     > --reconcile-period=5
-    error: invalid value '5' for '--reconcile-period <DURATION>': missing unit after `5`: expected `ns`, `us`, `ms`, `s`, `m` or `h`
+    error: invalid value '5' for '--reconcile-period <DURATION>': time: missing unit in duration "5"
     > --max-concurrent-reconciles=many
     error: invalid value 'many' for '--max-concurrent-reconciles <N>': expected a whole number
     > --leader-elect=maybe
@@ -278,7 +278,7 @@ fn faults_of_the_command_line_say_what_was_expected() {
       tip: to pass '-w' as a value, use '-- -w'
 
     Usage: helm-operator run [OPTIONS]
-    ");
+    "#);
 }
 
 #[test]
