@@ -2,6 +2,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod architecture;
+mod charts;
 mod cli;
 mod oracle;
 mod tidy;
