@@ -41,7 +41,7 @@ impl World for Nowhere {
 #[test]
 fn the_charts_of_this_repository_render_as_in_helm() {
     check("web", 14);
-    check("minimart", 9);
+    check("minimart", 10);
 }
 
 #[test]

@@ -138,7 +138,8 @@ fn links_between_the_papers_lead_somewhere() -> anyhow::Result<()> {
 fn expected_answers_say_who_wrote_them() -> anyhow::Result<()> {
     let readme = read("tests/golden/README.md")?;
     for directory in directories("tests/golden")? {
-        assert!(readme.contains(&format!("`{directory}/`")), "tests/golden/{directory}");
+        let own = root().join("tests/golden").join(&directory).join("README.md");
+        assert!(own.exists() || readme.contains(&format!("`{directory}/`")), "tests/golden/{directory}");
     }
     for chart in directories("tests/golden/charts")? {
         assert!(readme.contains(&format!("`{chart}`")), "tests/golden/charts/{chart}");
