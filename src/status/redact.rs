@@ -99,7 +99,8 @@ fn add(texts: &mut BTreeSet<String>, secret: &str) {
         texts.insert(text.to_owned());
         texts.insert(STANDARD.encode(text));
         let quoted = Json::from(text).to_string();
-        texts.insert(quoted.trim_matches('"').to_owned());
+        let inside = quoted.strip_prefix('"').and_then(|quoted| quoted.strip_suffix('"'));
+        texts.extend(inside.map(str::to_owned));
     }
     if secret.len() >= SHORTEST_SECRET {
         texts.insert(STANDARD.encode(secret));

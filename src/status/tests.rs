@@ -1,1 +1,196 @@
+use serde_json::json;
+
 use super::*;
+
+const EARLY: &str = "2026-01-01T00:00:00Z";
+const LATE: &str = "2026-01-01T00:05:00.5Z";
+
+fn at(time: &str) -> Occasion {
+    Occasion { at: time.parse().unwrap(), generation: Some(3) }
+}
+
+fn applied(revision: u32, blocker: Option<Blocker>) -> Outcome {
+    Outcome::Applied { deployed: Deployed { name: "web".into(), revision }, notes: "hello".into(), blocker }
+}
+
+fn blocker(status: Status, cause: Option<&str>) -> Option<Blocker> {
+    let readiness = Readiness { status, message: "Available: 0/1".into() };
+    Some(Blocker { id: "apps/Deployment n/web".parse().unwrap(), readiness, cause: cause.map(str::to_owned) })
+}
+
+fn failed(step: FailedStep, reason: Reason, fate: Fate) -> Outcome {
+    Outcome::Failed { step, reason, message: "broken".into(), fate }
+}
+
+/// Conditions as `Type=Status Reason: message`.
+fn shown(report: &Report) -> Vec<String> {
+    let text = |item: &Json, field: &str| item.get(field).and_then(Json::as_str).unwrap_or("-").to_owned();
+    let items = report.status["conditions"].as_array().unwrap().iter();
+    items
+        .map(|item| {
+            format!(
+                "{}={} {}: {}",
+                text(item, "type"),
+                text(item, "status"),
+                text(item, "reason"),
+                text(item, "message")
+            )
+        })
+        .collect()
+}
+
+/// Events as `Type Reason: message`.
+fn events(report: &Report) -> Vec<String> {
+    let events = report.transitions.iter();
+    events.map(|event| format!("{} {}: {}", event.severity.name(), event.reason, event.message)).collect()
+}
+
+#[test]
+fn each_outcome_has_its_conditions_and_events() {
+    let ready = "Ready=True Succeeded: all objects are ready";
+    let installed = "Deployed=True InstallSuccessful: hello";
+    let cases: Vec<(Outcome, Vec<&str>, Vec<&str>)> = vec![
+        (
+            applied(1, None),
+            vec!["Initialized=True -: -", installed, ready],
+            vec!["Normal InstallSuccessful: hello", "Normal Succeeded: all objects are ready"],
+        ),
+        (
+            applied(2, blocker(Status::InProgress, Some("Pod web-x: ImagePullBackOff: not found"))),
+            vec![
+                "Initialized=True -: -",
+                "Deployed=True UpgradeSuccessful: hello",
+                "Ready=False Progressing: Deployment web: Pod web-x: ImagePullBackOff: not found",
+                "Reconciling=True Progressing: Deployment web: Pod web-x: ImagePullBackOff: not found",
+            ],
+            vec![
+                "Normal UpgradeSuccessful: hello",
+                "Normal Progressing: Deployment web: Pod web-x: ImagePullBackOff: not found",
+            ],
+        ),
+        (
+            applied(1, blocker(Status::Failed, None)),
+            vec![
+                "Initialized=True -: -",
+                installed,
+                "Ready=False ObjectFailed: Deployment web: Available: 0/1",
+                "Stalled=True ObjectFailed: Deployment web: Available: 0/1",
+            ],
+            vec!["Normal InstallSuccessful: hello", "Warning ObjectFailed: Deployment web: Available: 0/1"],
+        ),
+        (
+            failed(FailedStep::Install, Reason::RenderFailed, Fate::WaitForUser),
+            vec![
+                "Initialized=True -: -",
+                "ReleaseFailed=True InstallError: broken",
+                "Ready=False RenderFailed: broken",
+                "Stalled=True RenderFailed: broken",
+            ],
+            vec!["Warning InstallError: broken", "Warning RenderFailed: broken"],
+        ),
+        (
+            failed(FailedStep::Reconcile, Reason::Retrying, Fate::Retry),
+            vec![
+                "Initialized=True -: -",
+                "Irreconcilable=True ReconcileError: broken",
+                "Ready=False Retrying: broken",
+                "Reconciling=True Retrying: broken",
+            ],
+            vec!["Warning ReconcileError: broken", "Normal Retrying: broken"],
+        ),
+        (
+            Outcome::Progressing { reason: Reason::Waiting, message: "for a database".into() },
+            vec![
+                "Initialized=True -: -",
+                "Ready=False Waiting: for a database",
+                "Reconciling=True Waiting: for a database",
+            ],
+            vec!["Normal Waiting: for a database"],
+        ),
+        (
+            Outcome::Uninstalling { reason: Reason::TeardownBlocked, message: "Pod x".into() },
+            vec!["Ready=False TeardownBlocked: Pod x", "Stalled=True TeardownBlocked: Pod x"],
+            vec!["Warning TeardownBlocked: Pod x"],
+        ),
+        (
+            Outcome::Uninstalled,
+            vec!["Deployed=False UninstallSuccessful: ", "Ready=False UninstallSuccessful: "],
+            vec!["Normal UninstallSuccessful: "],
+        ),
+    ];
+    for (outcome, conditions, expected_events) in cases {
+        let report = report(None, &outcome, at(EARLY));
+        assert_eq!(shown(&report), conditions, "{outcome:?}");
+        assert_eq!(events(&report), expected_events, "{outcome:?}");
+    }
+}
+
+#[test]
+fn the_same_outcome_gives_an_equal_status_and_no_event() {
+    let outcomes = [
+        applied(1, None),
+        applied(2, blocker(Status::InProgress, None)),
+        failed(FailedStep::Upgrade, Reason::Refused, Fate::WaitForUser),
+        Outcome::Uninstalled,
+    ];
+    for outcome in outcomes {
+        let first = report(None, &outcome, at(EARLY));
+        let again = report(Some(&first.status), &outcome, at(LATE));
+        assert_eq!((again.status, again.transitions), (first.status, vec![]), "{outcome:?}");
+    }
+}
+
+#[test]
+fn a_failed_upgrade_leaves_deployed_and_recovery_removes_what_failed() {
+    let good = report(None, &applied(1, None), at(EARLY));
+    let bad = report(Some(&good.status), &failed(FailedStep::Upgrade, Reason::Refused, Fate::WaitForUser), at(LATE));
+    assert!(shown(&bad).contains(&"Deployed=True InstallSuccessful: hello".to_owned()));
+    assert!(shown(&bad).contains(&"ReleaseFailed=True UpgradeError: broken".to_owned()));
+    assert_eq!(bad.status["deployedRelease"], json!({"name": "web", "revision": 1}));
+    let recovered = report(Some(&bad.status), &applied(2, None), at(LATE));
+    let expected = [
+        "Initialized=True -: -",
+        "Deployed=True UpgradeSuccessful: hello",
+        "Ready=True Succeeded: all objects are ready",
+    ];
+    assert_eq!(shown(&recovered), expected);
+    assert_eq!(recovered.status["deployedRelease"]["revision"], 2);
+    assert_eq!(report(Some(&recovered.status), &Outcome::Uninstalled, at(LATE)).status.get("deployedRelease"), None);
+}
+
+#[test]
+fn the_transition_time_changes_with_the_status_alone() {
+    let time = |report: &Report, kind: &str| {
+        let conditions = report.status["conditions"].as_array().unwrap();
+        conditions.iter().find(|item| item["type"] == kind).unwrap()["lastTransitionTime"].as_str().unwrap().to_owned()
+    };
+    let first = report(None, &applied(1, blocker(Status::InProgress, None)), at(EARLY));
+    let other_message = report(Some(&first.status), &applied(1, blocker(Status::InProgress, Some("x"))), at(LATE));
+    assert_eq!(time(&other_message, "Ready"), EARLY);
+    assert_eq!(other_message.transitions, [], "only the message has changed");
+    let ready = report(Some(&first.status), &applied(1, None), at(LATE));
+    assert_eq!(time(&ready, "Ready"), "2026-01-01T00:05:00Z");
+    assert_eq!(time(&ready, "Deployed"), EARLY);
+}
+
+#[test]
+fn generations_stand_on_our_conditions_only_and_foreign_fields_are_kept() {
+    let old = json!({"mine": 1, "conditions": [{"type": "Other", "status": "True"}], "deployedRelease": {"name": "web", "manifest": "secret"}});
+    let report = report(Some(&old), &applied(1, None), at(EARLY));
+    assert_eq!((&report.status["mine"], &report.status["observedGeneration"]), (&json!(1), &json!(3)));
+    assert_eq!(report.status["deployedRelease"], json!({"name": "web", "revision": 1}));
+    let conditions = report.status["conditions"].as_array().unwrap();
+    assert_eq!(conditions[0], json!({"type": "Other", "status": "True"}));
+    for condition in conditions {
+        assert_eq!(condition.get("observedGeneration").is_some(), condition["type"] == "Ready", "{condition}");
+    }
+    let without = super::report(None, &applied(1, None), Occasion { generation: None, ..at(EARLY) });
+    assert!(!without.status.to_string().contains("observedGeneration"));
+}
+
+#[test]
+fn reasons_are_what_kubernetes_takes_for_one() {
+    for reason in Reason::ALL {
+        assert!(reason.name().chars().all(char::is_alphanumeric), "{reason}");
+    }
+}

@@ -5,6 +5,7 @@ mod architecture;
 mod charts;
 mod cli;
 mod oracle;
+mod release;
 mod tidy;
 mod values;
 mod yaml;

@@ -5,6 +5,8 @@
 //! Labels, annotations and owners are those of helm-operator and Helm, so that the tools around them keep working.
 
 mod dedupe;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -191,7 +193,9 @@ fn prepare(
     own_by(&context.owner, &id, keep, &mut Belongings { metadata: &mut metadata, annotations: &mut own });
     place(&mut metadata, &id);
     metadata.insert("labels".into(), Json::Object(marks));
-    metadata.insert("annotations".into(), Json::Object(own));
+    if !own.is_empty() {
+        metadata.insert("annotations".into(), Json::Object(own));
+    }
     body.insert("metadata".into(), Json::Object(metadata));
     body.remove("status");
     drop_empty_maps(&mut body);

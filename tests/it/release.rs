@@ -1,0 +1,49 @@
+//! Releases against the recorded answers of Helm: `tests/golden/release`.
+
+use std::collections::BTreeMap;
+
+use chart_operator::release::manifest;
+use chart_operator::release::record::{HookRecord, Record, Stamps, Status};
+use serde_json::{Value as Json, json};
+
+const SORTED: &str = include_str!("../golden/release/sort-manifests.jsonl");
+const HELM_3: &str = include_str!("../golden/release/helm-3-secret.json");
+
+#[test]
+fn files_are_sorted_into_hooks_and_manifests_as_helm_does() {
+    for line in SORTED.lines() {
+        let case: Json = serde_json::from_str(line).unwrap();
+        let files: BTreeMap<String, String> = serde_json::from_value(case["files"].clone()).unwrap();
+        match manifest::sort(&files) {
+            Ok(sorted) => {
+                let hooks: Vec<_> = sorted.hooks.iter().map(HookRecord::from).collect();
+                let found = json!({"files": case["files"], "text": sorted.text(), "hooks": hooks});
+                assert_eq!(found, case);
+                let stored = manifest::stored(&sorted.text()).unwrap();
+                let paths = |documents: &[manifest::Document]| -> Vec<_> {
+                    documents.iter().map(|document| (document.path.clone(), document.json.clone())).collect()
+                };
+                assert_eq!(paths(&stored), paths(&sorted.documents), "{line}");
+            }
+            Err(error) => assert_eq!(error.to_string(), case["error"], "{line}"),
+        }
+    }
+}
+
+#[test]
+fn a_record_of_helm_3_is_read_and_written_again_as_it_was() {
+    let secret: Json = serde_json::from_str(HELM_3).unwrap();
+    let record = Record::decode(&secret).unwrap();
+    assert_eq!((record.name.as_str(), record.namespace.as_str(), record.revision), ("web", "demo", 3));
+    assert_eq!((record.info.status, record.info.notes.as_str()), (Status::Deployed, "hello"));
+    assert_eq!(record.info.last_deployed.unwrap().to_string(), "2024-01-26T12:18:58.123456789Z");
+    assert_eq!(record.info.deleted, None);
+    assert_eq!((record.chart.name(), &record.chart.values["x"]), ("demo", &json!(1.5)));
+    assert_eq!(Json::Object(record.config.clone()), json!({"replicas": 2, "a": null}));
+    assert_eq!((record.hooks[0].weight, record.hooks[0].events[0].as_str()), (-1, "pre-install"));
+    assert_eq!(record.labels, BTreeMap::from([("team".to_owned(), "blue".to_owned())]));
+    let created = secret["metadata"]["labels"]["createdAt"].as_str().unwrap().parse().unwrap();
+    let written = record.secret(Stamps { created: Some(created), modified: None }).unwrap();
+    assert_eq!((&written["metadata"], &written["type"]), (&secret["metadata"], &secret["type"]));
+    assert_eq!(Record::decode(&written).unwrap(), record);
+}
