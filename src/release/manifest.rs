@@ -73,19 +73,19 @@ pub fn sort(files: &BTreeMap<String, String>) -> Result<Sorted, Error> {
     Ok(sorted)
 }
 
-/// The documents of a stored manifest, each with the template that its comment `# Source:` names.
+/// The documents of a stored manifest, each with the template that the comment `# Source:` at its head, or at that of a
+/// document before it, names.
 ///
 /// # Errors
 /// As [`sort`].
 pub fn stored(manifest: &str) -> Result<Vec<Document>, Error> {
-    split(manifest)
-        .into_iter()
-        .map(|text| {
-            let source = text.lines().next().and_then(|line| line.strip_prefix("# Source: "));
-            let (document, _) = read(source.unwrap_or("manifest"), text)?;
-            Ok(document)
-        })
-        .collect()
+    let mut source = "manifest";
+    let mut documents = Vec::new();
+    for text in split(manifest) {
+        source = text.lines().next().and_then(|line| line.strip_prefix("# Source: ")).unwrap_or(source);
+        documents.push(read(source, text)?.0);
+    }
+    Ok(documents)
 }
 
 /// The objects of a hook: as [`Document::objects`], but a name may be left to the server by `metadata.generateName`.
