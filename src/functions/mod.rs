@@ -48,6 +48,8 @@ pub fn table() -> Functions {
     table.encoding();
     table.paths();
     table.crypto();
+    table.chance();
+    table.semver();
     table.regex();
     table.dates();
     table.durations();
@@ -219,13 +221,40 @@ impl Table {
         self.alias(&["isAbs", "osIsAbs"], paths::is_abs);
     }
 
-    fn crypto(&mut self) {
+    fn semver(&mut self) {
         self.add("semver", semver::semver);
         self.add("semverCompare", semver::compare);
+    }
+
+    fn crypto(&mut self) {
         self.add("adler32sum", crypto::adler32sum);
+        self.add("bcrypt", crypto::bcrypt);
+        self.add("buildCustomCert", crypto::build_custom_cert);
+        self.add("decryptAES", crypto::decrypt_aes);
+        self.add("derivePassword", crypto::derive_password);
+        self.add("encryptAES", crypto::encrypt_aes);
+        self.add("genCA", crypto::gen_ca);
+        self.add("genCAWithKey", crypto::gen_ca_with_key);
+        self.add("genPrivateKey", crypto::gen_private_key);
+        self.add("genSelfSignedCert", crypto::gen_self_signed);
+        self.add("genSelfSignedCertWithKey", crypto::gen_self_signed_with_key);
+        self.add("genSignedCert", crypto::gen_signed);
+        self.add("genSignedCertWithKey", crypto::gen_signed_with_key);
+        self.add("htpasswd", crypto::htpasswd);
         self.add("sha1sum", crypto::sha1sum);
         self.add("sha256sum", crypto::sha256sum);
         self.add("sha512sum", crypto::sha512sum);
+    }
+
+    fn chance(&mut self) {
+        self.add("randAlpha", crypto::alpha);
+        self.add("randAlphaNum", crypto::alpha_num);
+        self.add("randAscii", crypto::ascii);
+        self.add("randBytes", crypto::bytes);
+        self.add("randInt", crypto::int);
+        self.add("randNumeric", crypto::numeric);
+        self.add("shuffle", crypto::shuffle);
+        self.add("uuidv4", crypto::uuidv4);
     }
 
     fn regex(&mut self) {

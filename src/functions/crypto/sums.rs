@@ -1,4 +1,4 @@
-//! Sprig's `crypto.go`: sums. Keys, certificates and passwords take their chance from the world.
+//! Sums, in hexadecimal.
 
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
@@ -26,10 +26,8 @@ pub(crate) fn adler32sum(text: Str) -> String {
     adler2::adler32_slice(&text).to_string()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    bytes
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(digit.into(), 16))
-        .collect()
+/// Two digits a byte.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(digit.into(), 16)).collect()
 }
