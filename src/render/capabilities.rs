@@ -14,10 +14,13 @@ use crate::value::{Kind, Method, Object, Signature, Str, Type, Value};
 const KNOWN_API_VERSIONS: &str = include_str!("api-versions.txt");
 
 /// The version of Kubernetes that Helm v4.3.1 assumes without a cluster: that of its client library.
-const ASSUMED_VERSION: (&str, &str) = ("1", "36");
+const ASSUMED_VERSION: (&str, &str) = ("1", "37");
 
 /// What `.Capabilities.HelmVersion.Version` is: the Helm whose rendering this is.
 const HELM_VERSION: &str = "v4.3.1";
+
+/// The Go that this Helm is built with.
+const GO_VERSION: &str = "go1.26.8";
 
 /// What the cluster is able to do. Cheap to clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -261,20 +264,21 @@ impl Object for HelmVersion {
     }
 
     fn print(&self) -> Str {
-        format!("{{{HELM_VERSION}    {}}}", Self::client_version()).into()
+        format!("{{{HELM_VERSION}   {GO_VERSION} {}}}", Self::client_version()).into()
     }
 
     fn field(&self, name: &str) -> Option<Value> {
         match name {
             "Version" => Some(HELM_VERSION.into()),
-            "GitCommit" | "GitTreeState" | "GoVersion" => Some("".into()),
+            "GitCommit" | "GitTreeState" => Some("".into()),
+            "GoVersion" => Some(GO_VERSION.into()),
             "KubeClientVersion" => Some(Self::client_version().into()),
             _ => None,
         }
     }
 
     fn to_json(&self) -> Json {
-        json!({ "version": HELM_VERSION, "kube_client_version": Self::client_version() })
+        json!({ "version": HELM_VERSION, "go_version": GO_VERSION, "kube_client_version": Self::client_version() })
     }
 
     fn deep_equal(&self, other: &dyn Object) -> bool {

@@ -138,7 +138,7 @@ fn what_is_missing_leaves_nothing_behind() {
         (r#"{{ tpl "{{ define \"d\" }}in{{ end }}{{ include \"d\" . }}" . }}"#, "in"),
         (
             "{{ .Capabilities.KubeVersion }} {{ .Capabilities.KubeVersion | toString }}",
-            "v1.36.0 {v1.36.0 v1.36.0 1 36}",
+            "v1.37.0 {v1.37.0 v1.37.0 1 37}",
         ),
     ] {
         assert_eq!(one(template), want, "{template}");

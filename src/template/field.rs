@@ -162,6 +162,9 @@ impl Evaluator<'_> {
     fn field(&mut self, receiver: &Operand, name: &Str, node: At, args: Args<'_>) -> Evaluated<Operand> {
         match &receiver.value {
             Value::Map(map) => {
+                if let Some(method) = map.method(name) {
+                    return self.call_method(name, method, node, args);
+                }
                 if !args.is_empty() {
                     return Err(self.error(format!("{name} is not a method but has arguments")));
                 }

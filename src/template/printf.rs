@@ -39,7 +39,7 @@ pub fn sprintf(format: &[u8], args: &[Value]) -> Str {
     reader.printer.out.into()
 }
 
-/// Widths and precisions beyond this are refused, as Go does.
+/// Widths and precisions to which a digit may still be added, and those that `*` may stand for.
 const MAX_WIDTH: i64 = 1_000_000;
 
 struct Reader<'a> {
@@ -134,11 +134,17 @@ impl Reader<'_> {
     }
 
     fn digits(&mut self) -> Option<usize> {
-        let length = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        let (digits, rest) = self.rest.split_at_checked(length)?;
-        self.rest = rest;
-        let number = std::str::from_utf8(digits).ok()?.parse::<i64>().ok()?;
-        usize::try_from(number).ok().filter(|_| number <= MAX_WIDTH)
+        let mut number = None;
+        while let Some((digit, rest)) = self.rest.split_first().filter(|(digit, _)| digit.is_ascii_digit()) {
+            if number.is_some_and(|number| number > MAX_WIDTH) {
+                // Go gives up on the whole format.
+                self.rest = &[];
+                return None;
+            }
+            number = Some(number.unwrap_or(0) * 10 + i64::from(digit - b'0'));
+            self.rest = rest;
+        }
+        usize::try_from(number?).ok()
     }
 
     /// The argument that `*` stands for.

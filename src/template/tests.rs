@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use crate::template::function::{Function, FunctionError, Functions};
 use crate::template::set::Run;
-use crate::template::{Limits, Set};
+use crate::template::{Limit, Limits, Set};
 use crate::value::Value;
 
 fn functions() -> Arc<Functions> {
@@ -46,4 +46,56 @@ fn the_oracle_of_text_template() {
         }
     }
     assert!(failed.is_empty(), "{}", failed.join("\n"));
+}
+
+/// On the stack that renders have.
+fn on_large_stack<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
+    std::thread::Builder::new().stack_size(64 << 20).spawn(run).unwrap().join().unwrap()
+}
+
+fn within(text: String, limits: Limits) -> Option<Limit> {
+    on_large_stack(move || {
+        let mut set = Set::new(functions());
+        set.parse("t", text).unwrap();
+        let mut out = Vec::new();
+        set.execute("t", Value::Nil, Run { host: &(), limits }, &mut out).err().and_then(|error| error.limit().copied())
+    })
+}
+
+#[test]
+fn an_execution_ends_at_its_limits_and_never_at_the_end_of_the_stack() {
+    let depth = Some(Limit::Depth(Limits::MAX_DEPTH));
+    let own = r#"{{define "r"}}{{template "r"}}{{end}}{{template "r"}}"#;
+    let dense = r#"{{define "r"}}{{if true}}{{with 1}}{{range 1}}{{template "r" (print ((1)))}}{{end}}{{end}}{{end}}{{end}}{{template "r"}}"#;
+    for text in [own, dense] {
+        assert_eq!(within(text.to_owned(), Limits::UNLIMITED), depth, "{text}");
+    }
+    let parens = format!("{{{{{}1{}}}}}", "(".repeat(900), ")".repeat(900));
+    assert_eq!(within(parens, Limits::UNLIMITED), None);
+    let endless = "{{range 100000}}{{range 100000}}x{{end}}{{end}}".to_owned();
+    assert_eq!(within(endless.clone(), Limits { steps: 1_000, ..Limits::UNLIMITED }), Some(Limit::Steps(1_000)));
+    assert_eq!(within(endless, Limits { output: 1_000, ..Limits::UNLIMITED }), Some(Limit::Output(1_000)));
+}
+
+#[test]
+fn what_is_nested_too_deep_is_refused_and_not_parsed() {
+    let error = on_large_stack(|| {
+        let blocks = format!("{}{}", "{{if true}}".repeat(10_000), "{{end}}".repeat(10_000));
+        run(&blocks, &serde_json::Value::Null).1
+    });
+    assert_eq!(error, "template: t:1: max expression depth exceeded");
+}
+
+#[test]
+fn a_diagnostic_points_at_the_node() {
+    let mut set = Set::new(functions());
+    set.parse("t", "a\n  {{ print (boom) }}").unwrap();
+    let error = set.execute("t", Value::Nil, Run { host: &(), limits: Limits::default() }, &mut Vec::new());
+    insta::assert_snapshot!(format!("{:#}", error.unwrap_err()), @"
+    error: error calling boom: boom!
+      --> t:2:13
+       |
+     2 |   {{ print (boom) }}
+       |             ^^^^
+    ");
 }

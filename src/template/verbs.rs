@@ -424,12 +424,14 @@ fn general(float: f64, precision: usize) -> String {
     format!("{float:.decimals$}")
 }
 
-/// The flag `#`: a decimal point always, and for `%g` its trailing zeros.
+/// The flag `#`: a decimal point always, and for `%g` and `%x` trailing zeros.
 fn keep_point(text: &str, verb: char, precision: Option<usize>) -> String {
-    let (number, tail) = text.find(['e', 'p']).filter(|_| verb != 'x').map_or((text, ""), |at| text.split_at(at));
+    let exponent = if matches!(verb, 'x' | 'X') { 'p' } else { 'e' };
+    let (number, tail) = text.find(exponent).map_or((text, ""), |at| text.split_at(at));
     let mut number = number.to_owned();
     let wanted = if matches!(verb, 'v' | 'g' | 'G' | 'x') { precision.unwrap_or(6) } else { 0 };
-    let digits: String = number.chars().filter(char::is_ascii_digit).collect();
+    // Go counts the `x` of `0x` as a digit.
+    let digits: String = number.chars().filter(char::is_ascii_alphanumeric).collect();
     let mut shown = digits.trim_start_matches('0').len();
     if !number.contains('.') {
         shown += usize::from(digits == "0");

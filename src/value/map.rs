@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::value::{Str, Value};
+use crate::value::{Method, Signature, Str, Type, Value};
 
 /// Which Go type the map is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -99,6 +99,37 @@ impl Map {
     /// A snapshot of the entries in byte order of keys: the map may change while it is walked, as in Go.
     pub fn entries(&self) -> Vec<(Str, Value)> {
         self.entries.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+    }
+
+    /// The method `name` of Helm's `common.Values`: `AsMap` and `Table`.
+    pub(crate) fn method(&self, name: &[u8]) -> Option<Method> {
+        if self.map_type != MapType::Values {
+            return None;
+        }
+        let values = self.clone();
+        match name {
+            b"AsMap" => Some(Method {
+                signature: Signature { params: Vec::new(), variadic: None },
+                call: Box::new(move |_| Ok(Value::Map(values.converted(MapType::Any)))),
+            }),
+            b"Table" => Some(Method {
+                signature: Signature { params: vec![Type::String], variadic: None },
+                call: Box::new(move |args| values.table(args.first().and_then(Value::as_str))),
+            }),
+            _ => None,
+        }
+    }
+
+    /// The map at a path of keys with dots between them.
+    fn table(&self, path: Option<&Str>) -> Result<Value, String> {
+        let mut table = self.clone();
+        for key in path.into_iter().flat_map(|path| path.split(|byte| *byte == b'.')) {
+            match table.get(key) {
+                Some(Value::Map(inner)) => table = inner,
+                _ => return Err(format!("{:?} is not a table", Str::from(key))),
+            }
+        }
+        Ok(Value::Map(table.converted(MapType::Values)))
     }
 
     /// Whether both are the very same map.
