@@ -308,10 +308,16 @@ fn object(path: &str, body: Map<String, Json>, naming: Naming) -> Result<Object,
     let (version, kind) = (text(body.get("apiVersion")), text(body.get("kind")));
     let (name, namespace) = (in_metadata("name"), in_metadata("namespace"));
     let generated = naming == Naming::MayBeGenerated && !in_metadata("generateName").is_empty();
+    let odd_namespace = body
+        .get("metadata")
+        .and_then(|metadata| metadata.get("namespace"))
+        .is_some_and(|namespace| !namespace.is_null() && !namespace.is_string());
     let missing = [
         ("apiVersion", version.is_empty()),
         ("kind", kind.is_empty()),
         ("metadata.name", name.is_empty() && !generated),
+        // An unquoted `n` or `1` is no string: it must not end up in the release's namespace.
+        ("metadata.namespace", odd_namespace),
     ];
     if let Some((field, _)) = missing.into_iter().find(|(_, missing)| *missing) {
         let what = [version, kind, name].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
@@ -330,5 +336,64 @@ pub(crate) fn type_name(value: &Json) -> &'static str {
         Json::String(_) => "a string",
         Json::Array(_) => "a list",
         Json::Object(_) => "a map",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn objects(text: &str) -> Result<Vec<String>, String> {
+        let files = BTreeMap::from([("demo/templates/x.yaml".to_owned(), text.to_owned())]);
+        let objects = sort(&files).and_then(|sorted| sorted.objects()).map_err(|error| error.to_string())?;
+        Ok(objects.iter().map(|object| format!("{} {}/{}", object.gvk, object.namespace, object.name)).collect())
+    }
+
+    #[test]
+    fn documents_become_objects_and_lists_are_taken_apart() {
+        let cases: [(&str, &[&str]); 6] = [
+            ("# only a comment", &[]),
+            ("{apiVersion: v1, kind: Pod, metadata: {name: a}}", &["v1/Pod /a"]),
+            (
+                "{apiVersion: v1, kind: List, items: [{apiVersion: apps/v1, kind: Deployment, metadata: {name: a}}, {apiVersion: v1, kind: Secret, metadata: {name: b, namespace: m}}]}",
+                &["v1/Secret m/b", "apps/v1/Deployment /a"],
+            ),
+            ("{apiVersion: v1, kind: ConfigMapList, items: [{metadata: {name: a}}]}", &["v1/ConfigMap /a"]),
+            ("{apiVersion: x/v1, kind: Wishlist, items: [1], metadata: {name: a}}", &["x/v1/Wishlist /a"]),
+            ("{apiVersion: v1, kind: List, items: []}", &[]),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(objects(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_object_is_refused_with_its_template() {
+        let cases = [
+            ("{}", "demo/templates/x.yaml: expected `apiVersion` to be a non-empty string in an object"),
+            ("{kind: Pod}", "demo/templates/x.yaml: expected `apiVersion` to be a non-empty string in `Pod`"),
+            ("{apiVersion: v1}", "demo/templates/x.yaml: expected `kind` to be a non-empty string in `v1`"),
+            (
+                "{apiVersion: v1, kind: Pod, metadata: {generateName: a-}}",
+                "demo/templates/x.yaml: expected `metadata.name` to be a non-empty string in `v1 Pod`",
+            ),
+            (
+                "{apiVersion: v1, kind: Pod, metadata: {name: a, namespace: n}}",
+                "demo/templates/x.yaml: expected `metadata.namespace` to be a non-empty string in `v1 Pod a`",
+            ),
+            ("{apiVersion: v1, kind: List, items: [a]}", "demo/templates/x.yaml: expected an object, found a string"),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(objects(text).unwrap_err(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_name_of_a_hook_s_object_may_be_left_to_the_server() {
+        let text =
+            "apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: a-, annotations: {helm.sh/hook: pre-install}}";
+        let files = BTreeMap::from([("x.yaml".to_owned(), text.to_owned())]);
+        let sorted = sort(&files).unwrap();
+        assert_eq!(hook_objects(&sorted.hooks[0]).unwrap()[0].name, "");
     }
 }
