@@ -26,7 +26,9 @@ mod reflection;
 mod regex;
 mod semver;
 mod strings;
+mod toml;
 mod unicode;
+mod urls;
 mod words;
 mod world;
 
@@ -202,6 +204,9 @@ impl Table {
         self.add("fromYaml", helm::from_yaml);
         self.add("fromYamlArray", helm::from_yaml_array);
         self.add("mustFromJson", helm::must_from_json);
+        self.add("fromToml", toml::from_toml);
+        self.add("mustToToml", toml::must_to_toml);
+        self.add("toToml", toml::to_toml);
         self.add("mustToYaml", helm::must_to_yaml);
         self.add("toYaml", helm::to_yaml);
         self.add("toYamlPretty", helm::to_yaml_pretty);
@@ -213,6 +218,8 @@ impl Table {
     }
 
     fn paths(&mut self) {
+        self.add("urlJoin", urls::join);
+        self.add("urlParse", urls::parse);
         self.add("getHostByName", network::host_by_name);
         self.alias(&["base", "osBase"], paths::base);
         self.alias(&["clean", "osClean"], paths::clean);

@@ -11,6 +11,7 @@ mod time;
 pub(crate) use layout::format as format_time;
 pub(crate) use object::Named;
 use object::duration_value;
+pub(crate) use parse::parse as parse_time;
 pub(crate) use time::Time;
 use time::{NANOS, Zone};
 
