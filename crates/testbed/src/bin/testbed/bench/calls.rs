@@ -9,7 +9,7 @@ use testbed::audit::Request;
 use crate::operator::Usage;
 
 /// Kinds of calls that are told apart in words; the rest is in the JSON file.
-const SHOWN: usize = 8;
+const SHOWN: usize = 16;
 
 /// A phase of the benchmark: when it was, and what was used in it.
 #[derive(Clone, Debug)]

@@ -123,7 +123,7 @@ pub(crate) fn table(metrics: &[Metric]) -> Vec<String> {
             let verdict = target.verdict(metric.value).word();
             line = format!("{line}  {:>12}  {:>12}  {verdict}", limits[0], limits[1]);
         }
-        lines.push(line);
+        lines.push(line.trim_end().to_owned());
     }
     lines
 }

@@ -11,7 +11,7 @@ use crate::objects::{Mark, state};
 use crate::observer::{Id, Observer, Seen};
 
 /// Redrawing more often than this is not seen by anybody.
-const REDRAW: Duration = Duration::from_millis(40);
+pub(crate) const REDRAW: Duration = Duration::from_millis(40);
 
 /// Where a row stands: with its resource, in the order in which people think of the objects.
 type Place = (String, u8, String);

@@ -16,7 +16,7 @@ use serde_json::json;
 use testbed::progress::{Progress, Stream, seconds};
 use tokio::task::JoinHandle;
 
-use crate::demo::board::{Board, is_scenery};
+use crate::demo::board::{Board, REDRAW, is_scenery};
 use crate::demo::cluster::{Cluster, NAMESPACE};
 use crate::objects::{Mark, apply, children, load, merge, minimart, number, pod, state, web};
 use crate::observer::{Id, Observer, Seen, version};
@@ -162,7 +162,8 @@ impl Stage {
         for (kind, name) in [("Minimart", MINIMART), ("Web", WEB)] {
             self.healthy(kind, name, None).await?;
         }
-        self.done(begun, "both resources are ready, and so is everything they are made of")
+        self.done(begun, "both resources are ready, and so is everything they are made of").await;
+        Ok(())
     }
 
     async fn change(&self) -> Result<()> {
@@ -170,7 +171,8 @@ impl Stage {
         let begun = Instant::now();
         self.set_replicas(4).await?;
         self.healthy("Web", WEB, Some(4)).await?;
-        self.done(begun, "4 Pods are available")
+        self.done(begun, "4 Pods are available").await;
+        Ok(())
     }
 
     async fn break_it(&self, good: &BTreeMap<Id, String>) -> Result<()> {
@@ -190,7 +192,8 @@ impl Stage {
         if now != *good {
             bail!("expected: the objects of `{WEB}` stay as they were\nbefore: {good:?}\nafter:  {now:?}");
         }
-        self.done(begun, &format!("the {} objects of the last good revision are untouched", good.len()))
+        self.done(begun, &format!("the {} objects of the last good revision are untouched", good.len())).await;
+        Ok(())
     }
 
     async fn mend(&self) -> Result<()> {
@@ -198,7 +201,8 @@ impl Stage {
         let begun = Instant::now();
         self.set_replicas(3).await?;
         self.healthy("Web", WEB, Some(3)).await?;
-        self.done(begun, "ready again, 3 Pods are available")
+        self.done(begun, "ready again, 3 Pods are available").await;
+        Ok(())
     }
 
     async fn drift(&self) -> Result<()> {
@@ -237,7 +241,8 @@ impl Stage {
         let begun = Instant::now();
         self.delete_resources().await?;
         self.empty().await?;
-        self.done(begun, "the namespace is empty")
+        self.done(begun, "the namespace is empty").await;
+        Ok(())
     }
 
     /// Leaves no resource behind, for the operator is about to go, and nobody else would take their finalizers away.
@@ -327,10 +332,12 @@ impl Stage {
         title(&self.progress, number, text);
     }
 
-    #[expect(clippy::unnecessary_wraps, reason = "the last line of every act, whose result it is")]
-    fn done(&self, begun: Instant, text: &str) -> Result<()> {
-        self.progress.say(&format!("  ✓ {text}  {}", style(precise(begun.elapsed())).dim()));
-        Ok(())
+    /// The last line of an act.
+    async fn done(&self, begun: Instant, text: &str) {
+        let took = precise(begun.elapsed());
+        // The table shows what has happened before this line says so.
+        tokio::time::sleep(2 * REDRAW).await;
+        self.progress.say(&format!("  ✓ {text}  {}", style(took).dim()));
     }
 }
 
