@@ -49,9 +49,10 @@ impl Evaluator<'_> {
         if let Some(last) = args.last {
             operands.push(self.builtin_last(builtin, operands.len(), last)?);
         }
-        builtin
-            .call(&callee, &operands)
-            .map_err(|message| self.failed_call(name, FunctionError::Message(message), node))
+        let result = builtin.call(&callee, &operands);
+        let result = result.map_err(|message| self.failed_call(name, FunctionError::Message(message), node))?;
+        self.check_length(&result)?;
+        Ok(result)
     }
 
     fn builtin_argument(&mut self, builtin: Builtin, index: usize, expr: &Expr, dot: &Operand) -> Evaluated<Operand> {

@@ -120,6 +120,16 @@ impl<'a> Evaluator<'a> {
         Ok(())
     }
 
+    /// A text longer than all output may be is refused at once: `print $x $x` doubles what it is given.
+    pub(crate) fn check_length(&self, made: &Operand) -> Evaluated<()> {
+        match &made.value {
+            Value::String(text) if text.len() > self.run.limits.output => {
+                Err(self.error_of(ErrorKind::Limit(Limit::Output(self.run.limits.output))))
+            }
+            _ => Ok(()),
+        }
+    }
+
     // Variables
 
     pub(crate) fn var(&self, slot: usize) -> Option<&Operand> {
