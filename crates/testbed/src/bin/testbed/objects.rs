@@ -86,11 +86,12 @@ pub(crate) async fn merge(api: &Api<DynamicObject>, name: &str, patch: &Json) ->
         .with_context(|| format!("cannot change `{name}`"))
 }
 
-/// Applies every CRD of the project and waits until their resources can be made; returns those that were not there before.
+/// Applies every CRD of the project and waits until their resources can be made. The names of those that were not there
+/// before are added to `new`, also when a later one fails.
 ///
 /// # Errors
 /// A file is broken, or the API server refuses it or does not serve it in time.
-pub(crate) async fn apply_crds(client: &Client, project: &Path) -> Result<Vec<String>> {
+pub(crate) async fn apply_crds(client: &Client, project: &Path, new: &mut Vec<String>) -> Result<()> {
     let folder = project.join("config/crd/bases");
     let entries = std::fs::read_dir(&folder).with_context(|| format!("cannot read {}", folder.display()))?;
     let mut paths: Vec<_> = entries.filter_map(|entry| entry.ok().map(|entry| entry.path())).collect();
@@ -99,7 +100,6 @@ pub(crate) async fn apply_crds(client: &Client, project: &Path) -> Result<Vec<St
     let definitions: Api<CustomResourceDefinition> = Api::all(client.clone());
     let kind = resource("apiextensions.k8s.io", "v1", "CustomResourceDefinition", "customresourcedefinitions");
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &kind);
-    let mut new = Vec::new();
     for path in paths {
         let object = load(&path)?;
         let name = object.name_any();
@@ -109,7 +109,7 @@ pub(crate) async fn apply_crds(client: &Client, project: &Path) -> Result<Vec<St
         apply(&api, &object).await?;
         established(&definitions, &name).await?;
     }
-    Ok(new)
+    Ok(())
 }
 
 async fn established(definitions: &Api<CustomResourceDefinition>, name: &str) -> Result<()> {

@@ -54,11 +54,8 @@ impl Operator {
     /// Starts it.
     ///
     /// # Errors
-    /// There is no such binary, or no port.
+    /// There is no port, or nothing can be started. That the binary cannot be run is told by [`Operator::ready`].
     pub(crate) fn start(settings: &Settings<'_>) -> Result<Self> {
-        if !settings.file.is_file() {
-            bail!("the operator is not built: expected {}\nbuild it: cargo build --release", settings.file.display());
-        }
         let (health, metrics) = (Port::reserve()?, Port::reserve()?);
         let arguments = [
             "run".to_owned(),
@@ -117,13 +114,18 @@ impl Operator {
     }
 }
 
-/// The operator that was built together with this program.
+/// The operator's binary: the one that is named, else the one that was built together with this program.
 ///
 /// # Errors
-/// This program's own path is not known.
-pub(crate) fn beside_us() -> Result<PathBuf> {
+/// There is none.
+pub(crate) fn locate(named: Option<&Path>) -> Result<PathBuf> {
     let own = std::env::current_exe().context("cannot tell where this program is")?;
-    Ok(own.with_file_name("chart-operator"))
+    let file = named.map_or_else(|| own.with_file_name("chart-operator"), Path::to_path_buf);
+    if !file.is_file() {
+        bail!("the operator is not built: expected {}\nbuild it: cargo build --release", file.display());
+    }
+    // It is started in the project's folder, where a relative path would name another file.
+    file.canonicalize().with_context(|| format!("cannot tell where {} is", file.display()))
 }
 
 /// What a process has used so far, from `/proc`: zero where there is none.

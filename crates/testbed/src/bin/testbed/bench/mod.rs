@@ -23,7 +23,7 @@ use crate::bench::calls::{Calls, Moment, Phase, per};
 use crate::bench::load::{Load, NAMESPACE};
 use crate::bench::metric::{Metric, at_least, at_most, percentile, table};
 use crate::objects::apply_crds;
-use crate::operator::{Operator, Settings, Usage, beside_us, usage};
+use crate::operator::{Operator, Settings, Usage, locate, usage};
 
 mod calls;
 mod load;
@@ -102,13 +102,13 @@ struct Bench {
 impl Bench {
     async fn start(arguments: Arguments, progress: Progress) -> Result<Self> {
         let controllers = if arguments.controllers { Controllers::All } else { Controllers::None };
+        let binary = locate(arguments.operator.as_deref())?;
         let step = progress.step("starting the control plane");
         let plane = ControlPlane::start(Options { controllers, audit: true, ..Options::default() }).await?;
         let client = plane.client().await?;
-        apply_crds(&client, &arguments.project).await?;
+        apply_crds(&client, &arguments.project, &mut Vec::new()).await?;
         let kubeconfig = account(&plane, &client).await?;
         step.done(plane.address());
-        let binary = arguments.operator.clone().map_or_else(beside_us, Ok)?;
         let operator = start_operator(&arguments, &binary, &kubeconfig, &plane)?;
         let load = Load::new(client);
         let (metrics, phases) = (Vec::new(), Vec::new());

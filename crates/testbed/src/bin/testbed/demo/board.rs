@@ -29,9 +29,9 @@ pub(crate) struct Board {
     begun: Instant,
 }
 
-/// What every namespace holds without anybody's doing.
-pub(crate) fn is_scenery(id: &Id) -> bool {
-    matches!((id.0.as_str(), id.1.as_str()), ("ServiceAccount", "default") | ("ConfigMap", "kube-root-ca.crt"))
+/// Whether an object belongs to the samples: clusters put objects of their own into every namespace.
+pub(crate) fn is_ours((_, name): &Id) -> bool {
+    name == "minimart" || name.starts_with("minimart-sample") || name.starts_with("web-sample")
 }
 
 impl Board {
@@ -51,7 +51,7 @@ impl Board {
 
     fn draw(&mut self, seen: &Seen) {
         let mut gone: Vec<Place> = self.rows.keys().cloned().collect();
-        for (id, object) in seen.objects.iter().filter(|(id, _)| !is_scenery(id)) {
+        for (id, object) in seen.objects.iter().filter(|(id, _)| is_ours(id)) {
             let place = place(id);
             gone.retain(|other| *other != place);
             let since = seen.since.get(id).map(Instant::elapsed).unwrap_or_default();
@@ -123,7 +123,7 @@ fn kind_of(rank: u8) -> &'static str {
 
 #[cfg(test)]
 mod tests {
-    use crate::demo::board::{is_scenery, place};
+    use crate::demo::board::{is_ours, place};
 
     #[test]
     fn objects_stand_with_their_resource_which_comes_first() {
@@ -143,7 +143,10 @@ mod tests {
 
     #[test]
     fn what_a_namespace_holds_by_itself_is_not_shown() {
-        assert!(is_scenery(&("ServiceAccount".to_owned(), "default".to_owned())));
-        assert!(!is_scenery(&("ConfigMap".to_owned(), "default".to_owned())));
+        for (name, ours) in
+            [("default", false), ("kube-root-ca.crt", false), ("minimart", true), ("web-sample-1", true)]
+        {
+            assert_eq!(is_ours(&("ConfigMap".to_owned(), name.to_owned())), ours, "{name}");
+        }
     }
 }

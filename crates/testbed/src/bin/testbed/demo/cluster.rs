@@ -1,6 +1,6 @@
 //! The cluster that the demo plays on: one of its own, or the one that `KUBECONFIG` names.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
@@ -13,8 +13,6 @@ use testbed::guard::Folder;
 use testbed::program::Program;
 use testbed::progress::Progress;
 use testbed::{ControlPlane, Controllers, Options};
-
-use crate::objects::apply_crds;
 
 /// Everything that the demo makes is in it.
 pub(crate) const NAMESPACE: &str = "chart-operator-demo";
@@ -114,19 +112,18 @@ impl Cluster {
         }
     }
 
-    /// Makes the namespace and the CRDs; returns the CRDs that were not there before.
+    /// Makes the namespace.
     ///
     /// # Errors
-    /// The namespace is there already, or the API server refuses something.
-    pub(crate) async fn prepare(&self, client: &Client, project: &Path) -> Result<Vec<String>> {
+    /// It is there already, or the API server refuses it.
+    pub(crate) async fn create_namespace(&self, client: &Client) -> Result<()> {
         let namespaces: Api<Namespace> = Api::all(client.clone());
         let mut namespace = Namespace::default();
         namespace.metadata.name = Some(NAMESPACE.to_owned());
-        namespaces
-            .create(&PostParams::default(), &namespace)
-            .await
-            .with_context(|| format!("cannot create the namespace `{NAMESPACE}`, which is for the demo alone"))?;
-        apply_crds(client, project).await
+        let created = namespaces.create(&PostParams::default(), &namespace).await;
+        created
+            .map(|_| ())
+            .with_context(|| format!("cannot create the namespace `{NAMESPACE}`, which is for the demo alone"))
     }
 
     /// Stops what was started for the demo, and tells what is left.

@@ -16,11 +16,11 @@ use serde_json::json;
 use testbed::progress::{Progress, Stream, seconds};
 use tokio::task::JoinHandle;
 
-use crate::demo::board::{Board, REDRAW, is_scenery};
+use crate::demo::board::{Board, REDRAW, is_ours};
 use crate::demo::cluster::{Cluster, NAMESPACE};
-use crate::objects::{Mark, apply, children, load, merge, minimart, number, pod, state, web};
+use crate::objects::{Mark, apply, apply_crds, children, load, merge, minimart, number, pod, state, web};
 use crate::observer::{Id, Observer, Seen, version};
-use crate::operator::{Operator, Settings, beside_us};
+use crate::operator::{Operator, Settings, locate};
 
 mod board;
 mod cluster;
@@ -66,15 +66,35 @@ pub(crate) async fn demo(arguments: Arguments) -> ExitCode {
 
 /// Sets the scene, plays, and cleans up whatever happened; false if it was interrupted.
 async fn play(arguments: Arguments, progress: &Progress) -> Result<bool> {
+    let binary = locate(arguments.operator.as_deref())?;
     title(progress, 1, "A Kubernetes control plane");
     let cluster = tokio::select! {
         cluster = Cluster::get(progress) => cluster?,
         _ = tokio::signal::ctrl_c() => return Ok(false),
     };
     let client = cluster.client().await?;
-    let new_crds = cluster.prepare(&client, &arguments.project).await?;
+    cluster.create_namespace(&client).await?;
+    let mut new_crds = Vec::new();
+    let played = play_on(Arguments { operator: Some(binary), ..arguments }, progress, &cluster, &mut new_crds).await;
+    let cleaned = cluster.clean_up(&client, &new_crds).await;
+    let stopped = cluster.stop();
+    let finished = played?;
+    cleaned?;
+    progress.say(&format!("  ✓ {stopped}"));
+    Ok(finished)
+}
+
+/// Plays on a cluster that has the namespace; false if it was interrupted. `new_crds` is what has to be removed afterwards.
+async fn play_on(
+    arguments: Arguments,
+    progress: &Progress,
+    cluster: &Cluster,
+    new_crds: &mut Vec<String>,
+) -> Result<bool> {
+    let client = cluster.client().await?;
+    apply_crds(&client, &arguments.project, new_crds).await?;
     progress.say("  ✓ namespace and CRDs of the charts");
-    let mut stage = Stage::new(arguments, progress.clone(), &cluster, client.clone())?;
+    let mut stage = Stage::new(arguments, progress.clone(), cluster, client)?;
     let played = tokio::select! {
         played = stage.acts() => played.map(|()| true),
         _ = tokio::signal::ctrl_c() => Ok(false),
@@ -83,14 +103,8 @@ async fn play(arguments: Arguments, progress: &Progress) -> Result<bool> {
     title(progress, 9, "Stop");
     // A cluster of our own goes as a whole.
     let cleared = if matches!(cluster, Cluster::Own(_)) { Ok(()) } else { stage.clear().await };
-    drop(stage);
-    let cleaned = cluster.clean_up(&client, &new_crds).await;
-    let stopped = cluster.stop();
     let finished = played?;
-    cleared?;
-    cleaned?;
-    progress.say(&format!("  ✓ {stopped}"));
-    Ok(finished)
+    cleared.map(|()| finished)
 }
 
 fn title(progress: &Progress, number: usize, text: &str) {
@@ -118,7 +132,7 @@ impl Drop for Stage {
 impl Stage {
     fn new(arguments: Arguments, progress: Progress, cluster: &Cluster, client: Client) -> Result<Self> {
         title(&progress, 2, "The operator, with this repository's watches.yaml");
-        let file = arguments.operator.map_or_else(beside_us, Ok)?;
+        let file = locate(arguments.operator.as_deref())?;
         let settings = Settings {
             file: &file,
             project: &arguments.project,
@@ -251,7 +265,14 @@ impl Stage {
             return Ok(());
         }
         self.delete_resources().await?;
-        self.empty().await
+        let emptied = self.empty().await;
+        if emptied.is_err() {
+            // The operator did not, and it is about to go: nobody else would.
+            for (resource, name) in [(web(), WEB), (minimart(), MINIMART)] {
+                merge(&self.api(&resource), name, &json!({"metadata": {"finalizers": null}})).await.ok();
+            }
+        }
+        emptied
     }
 
     async fn delete_resources(&self) -> Result<()> {
@@ -266,13 +287,10 @@ impl Stage {
     }
 
     async fn empty(&self) -> Result<()> {
-        let left = |seen: &Seen| {
-            let names: Vec<_> = seen.objects.keys().filter(|id| !is_scenery(id)).cloned().collect();
-            names.is_empty().then_some(())
-        };
+        let left = |seen: &Seen| (!seen.objects.keys().any(is_ours)).then_some(());
         let emptied = self.observer.until("the namespace is empty", self.deadline, left).await;
         emptied.map_err(|error| {
-            let names: Vec<_> = self.observer.now().objects.keys().filter(|id| !is_scenery(id)).cloned().collect();
+            let names: Vec<_> = self.observer.now().objects.keys().filter(|id| is_ours(id)).cloned().collect();
             error.context(format!("still there: {names:?}"))
         })
     }
