@@ -165,4 +165,8 @@ fn certificates_can_be_made_and_used_again() {
         assert!(error.ends_with(want), "{template}: {error}");
     }
     assert_eq!(write("{{ genPrivateKey `x` }}"), "Unknown type x");
+    // 48 bytes of PKCS #8, of which 16 say what the rest is.
+    let key = write("{{ genPrivateKey `ed25519` }}");
+    assert!(key.starts_with("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI"), "{key}");
+    assert!(key.ends_with("\n-----END PRIVATE KEY-----\n"), "{key}");
 }

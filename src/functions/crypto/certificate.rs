@@ -13,7 +13,7 @@ use sha2::Digest as _;
 
 use crate::functions::Host;
 use crate::functions::crypto::chance::generator;
-use crate::functions::crypto::der::{self, bit_string, element, integer, sequence, tag};
+use crate::functions::crypto::der::{self, bit_string, element, integer, pem, sequence, tag};
 use crate::functions::crypto::key::Key;
 use crate::functions::dates::{Time, format_time};
 use crate::functions::encoding::base64_decode;
@@ -231,7 +231,7 @@ fn issue(engine: &dyn Engine, request: &Request, key: &Key, signer: Option<Signe
     ]);
     let signature = signer.as_ref().map_or(key, |signer| &signer.key).sign(&body)?;
     let certificate = sequence(&[&body, &algorithm, &bit_string(&signature)]);
-    Ok(Certificate { cert: pem(&certificate).into(), key: key.to_pem()?.into() })
+    Ok(Certificate { cert: pem("CERTIFICATE", &certificate).into(), key: key.to_pem()?.into() })
 }
 
 /// A name of one part. Go writes a `PrintableString` where it can.
@@ -323,18 +323,6 @@ fn alternative_names(request: &Request) -> Result<Vec<u8>, String> {
     }
     out.extend(addresses);
     Ok(out)
-}
-
-fn pem(certificate: &[u8]) -> String {
-    let body = base64::engine::general_purpose::STANDARD.encode(certificate);
-    let (lines, last) = body.as_bytes().as_chunks::<64>();
-    let mut out = String::from("-----BEGIN CERTIFICATE-----\n");
-    for line in lines.iter().map(|line| &line[..]).chain(std::iter::once(last)).filter(|line| !line.is_empty()) {
-        out.extend(line.iter().map(|byte| char::from(*byte)));
-        out.push('\n');
-    }
-    out.push_str("-----END CERTIFICATE-----\n");
-    out
 }
 
 /// What the first PEM block of a text holds.

@@ -1,5 +1,7 @@
 //! Just enough of DER to write a certificate and to find the parts of one.
 
+use base64::Engine as _;
+
 /// Universal and context tags that occur in certificates.
 pub(crate) mod tag {
     pub(crate) const BOOLEAN: u8 = 0x01;
@@ -48,6 +50,21 @@ pub(crate) fn integer(bytes: &[u8]) -> Vec<u8> {
 /// A `BIT STRING` of whole bytes.
 pub(crate) fn bit_string(bytes: &[u8]) -> Vec<u8> {
     element(tag::BIT_STRING, &[&[0], bytes].concat())
+}
+
+/// A PEM block: base64 in lines of 64 characters.
+pub(crate) fn pem(kind: &str, der: &[u8]) -> String {
+    let body = base64::engine::general_purpose::STANDARD.encode(der);
+    let (lines, last) = body.as_bytes().as_chunks::<64>();
+    let mut out = format!("-----BEGIN {kind}-----\n");
+    for line in lines.iter().map(|line| &line[..]).chain(std::iter::once(last)).filter(|line| !line.is_empty()) {
+        out.extend(line.iter().map(|byte| char::from(*byte)));
+        out.push('\n');
+    }
+    out.push_str("-----END ");
+    out.push_str(kind);
+    out.push_str("-----\n");
+    out
 }
 
 /// An element as it was read.

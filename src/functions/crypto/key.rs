@@ -2,12 +2,14 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
+use rand_chacha::rand_core::RngCore as _;
 use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _, LineEnding};
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
 use rsa::{Pkcs1v15Sign, RsaPrivateKey};
 use sha2::Digest as _;
 
 use crate::functions::crypto::chance::generator;
+use crate::functions::crypto::der::{element, integer, pem, sequence, tag};
 use crate::template::function::Engine;
 use crate::value::Str;
 
@@ -82,14 +84,27 @@ impl Key {
     }
 }
 
-/// `genPrivateKey`: an RSA key, or a text that says why there is none.
+/// An Ed25519 key as PKCS #8 has it (RFC 8410): any 32 bytes are one.
+fn ed25519_pem(seed: &[u8; 32]) -> String {
+    const ED25519: &[u8] = &[0x2b, 0x65, 0x70];
+    let key = element(tag::OCTET_STRING, &element(tag::OCTET_STRING, seed));
+    let algorithm = sequence(&[&element(tag::OID, ED25519)]);
+    pem("PRIVATE KEY", &sequence(&[&integer(&[0]), &algorithm, &key]))
+}
+
+/// `genPrivateKey`: an RSA or Ed25519 key, or a text that says why there is none.
 pub(crate) fn gen_private_key(engine: &mut dyn Engine, kind: Str) -> Result<String, String> {
     match &*kind.to_text() {
         "" | "rsa" => match RsaPrivateKey::new(&mut generator(engine)?, LONG) {
             Ok(key) => Key(key).to_pem(),
             Err(error) => Ok(format!("failed to generate private key: {error}")),
         },
-        kind @ ("dsa" | "ecdsa" | "ed25519") => Err(format!("keys of type {kind} are not supported")),
+        "ed25519" => {
+            let mut seed = [0; 32];
+            generator(engine)?.fill_bytes(&mut seed);
+            Ok(ed25519_pem(&seed))
+        }
+        kind @ ("dsa" | "ecdsa") => Err(format!("keys of type {kind} are not supported")),
         unknown => Ok(format!("Unknown type {unknown}")),
     }
 }
