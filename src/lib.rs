@@ -2,14 +2,17 @@
 //!
 #![doc = include_str!("../ARCHITECTURE.md")]
 
+pub mod catalog;
 pub mod chart;
 pub mod cli;
+pub mod cluster;
 pub mod diagnostic;
 pub mod functions;
 pub mod health;
 pub mod metrics;
 pub mod operator;
 pub mod readiness;
+pub mod reconcile;
 pub mod release;
 pub mod render;
 pub mod server;

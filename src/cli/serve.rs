@@ -8,9 +8,12 @@ use std::time::Duration;
 use anyhow::Context;
 use tokio::sync::watch;
 
+use crate::cluster::Cluster;
+use crate::cluster::access::Access;
 use crate::health::Gate;
 use crate::metrics::{Metrics, Process};
 use crate::operator::options::{MetricsSecurity, RunOptions};
+use crate::server::access::{self, Question, Verdict};
 use crate::server::tls::Tls;
 use crate::server::{self, Listener};
 
@@ -20,6 +23,8 @@ const GRACE: Duration = Duration::from_secs(30);
 /// What the manager's parts have in common.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
+    /// The cluster, which need not answer yet.
+    pub(super) cluster: Cluster,
     /// What is counted.
     pub(super) metrics: Metrics,
     /// Whether the manager is ready.
@@ -38,7 +43,9 @@ where
     Working: Future<Output = anyhow::Result<()>>,
 {
     let (stopping, stop) = watch::channel(false);
-    let shared = Shared { metrics: Metrics::new(&options.build, process), gate: Gate::new(), stop };
+    let metrics = Metrics::new(&options.build, process);
+    let cluster = Cluster::connect(metrics.clone()).await?;
+    let shared = Shared { cluster, metrics, gate: Gate::new(), stop };
     let metrics = serve_metrics(options, &shared).await?;
     let health = serve_health(options, &shared).await?;
     let work = work(shared);
@@ -71,7 +78,11 @@ async fn serve_metrics(
         MetricsSecurity::Open => None,
         MetricsSecurity::Tls | MetricsSecurity::Rbac => Some(Tls::self_signed()?),
     };
-    let router = server::metrics::router(shared.metrics.clone());
+    let mut router = server::metrics::router(shared.metrics.clone());
+    if options.metrics_security == MetricsSecurity::Rbac {
+        let cluster = shared.cluster.clone();
+        router = access::guard(router, move |question| verdict(cluster.clone(), question));
+    }
     Ok(async move {
         match (listener, tls) {
             (Some(listener), Some(tls)) => listener.serve_tls(tls, router, pending()).await?,
@@ -80,6 +91,19 @@ async fn serve_metrics(
         }
         pending().await
     })
+}
+
+/// The cluster's answer to who may read the metrics.
+async fn verdict(cluster: Cluster, question: Question) -> Verdict {
+    match cluster.access(question.token, &question.verb, &question.path).await {
+        Ok(Access::Allowed) => Verdict::Allowed,
+        Ok(Access::Unauthenticated) => Verdict::Unauthenticated,
+        Ok(Access::Denied { user }) => Verdict::Denied { user },
+        Err(error) => {
+            tracing::error!(target: "cmd", error = error.message(), "Reader of metrics cannot be checked");
+            Verdict::Unknown
+        }
+    }
 }
 
 /// Binds the address for health; the future serves it and ends only with an error.

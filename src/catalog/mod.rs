@@ -1,0 +1,86 @@
+//! What the operator works from: the entries of `watches.yaml`, each with its chart, compiled. Immutable; a change on disk
+//! makes a new one.
+
+mod load;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value as Json;
+
+use crate::chart::Chart;
+use crate::diagnostic::Diagnostic;
+use crate::render::Compiled;
+use crate::values::{dependency, overrides};
+use crate::watches::Watch;
+
+pub use load::load;
+
+/// Everything that is watched.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// In the order of `watches.yaml`.
+    pub entries: Vec<Arc<Entry>>,
+    /// What the author of `watches.yaml` should know.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// One watch, ready to work.
+#[derive(Debug)]
+pub struct Entry {
+    /// What `watches.yaml` says.
+    pub watch: Watch,
+    /// Its chart.
+    pub chart: Arc<Chart>,
+    /// The chart compiled, once for each choice of sub-charts that values have made.
+    compiled: Mutex<BTreeMap<Vec<String>, Arc<Compiled>>>,
+    /// `overrideValues` and `overrides`, evaluated: what is merged over every `spec`.
+    pub overrides: Json,
+    /// `overrideValues` as evaluated, for the event that names each.
+    pub overridden: Vec<(String, String)>,
+}
+
+impl Entry {
+    /// A resource's `spec` with the overrides on top: the values that are given to the chart.
+    ///
+    /// # Errors
+    /// If an override cannot be read, which loading has ruled out.
+    pub fn values(&self, spec: &Json) -> Result<Json, overrides::Unreadable> {
+        overrides::apply(spec, &BTreeMap::new(), &self.overrides)
+    }
+
+    /// The chart with the sub-charts that `values` enable, and its templates.
+    ///
+    /// # Errors
+    /// The text of the error: values of a wrong shape, or a template that does not parse.
+    pub fn chart_for(&self, values: &Json) -> Result<(Arc<Chart>, Arc<Compiled>), String> {
+        let chart = match self.chart.dependencies.is_empty() && self.chart.metadata.dependencies.is_empty() {
+            true => Arc::clone(&self.chart),
+            false => Arc::new(dependency::process(&self.chart, values).map_err(|error| error.to_string())?),
+        };
+        let mut names = Vec::new();
+        charts(&chart, "", &mut names);
+        let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(compiled) = compiled.get(&names) {
+            return Ok((chart, Arc::clone(compiled)));
+        }
+        let fresh = Arc::new(Compiled::new(&chart).map_err(|error| error.to_string())?);
+        compiled.insert(names, Arc::clone(&fresh));
+        Ok((chart, fresh))
+    }
+}
+
+/// The paths of a chart and its sub-charts.
+fn charts(chart: &Chart, parent: &str, names: &mut Vec<String>) {
+    let path = format!("{parent}/{}", chart.name());
+    chart.dependencies.iter().for_each(|dependency| charts(dependency, &path, names));
+    names.push(path);
+}
+
+/// Every fault of `watches.yaml` and the charts it names.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", faults.iter().map(|fault| format!("{fault:#}")).collect::<Vec<_>>().join("\n\n"))]
+pub struct Error {
+    /// At least one.
+    pub faults: Vec<Diagnostic>,
+}

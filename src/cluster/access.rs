@@ -1,0 +1,55 @@
+//! Who somebody is and what he may: asked of the API server, as controller-runtime's metrics filter does.
+
+use k8s_openapi::api::authentication::v1::{TokenReview, TokenReviewSpec};
+use k8s_openapi::api::authorization::v1::{NonResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec};
+use kube::Api;
+use kube::core::params::PostParams;
+
+use crate::cluster::{Cluster, Error};
+
+/// What the API server says of a bearer token and a path.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// The token's owner may.
+    Allowed,
+    /// Nobody has this token.
+    Unauthenticated,
+    /// This user has it, and may not.
+    Denied {
+        /// His name.
+        user: String,
+    },
+}
+
+impl Cluster {
+    /// Whether the owner of `token` may `verb` the non-resource `path`.
+    ///
+    /// # Errors
+    /// That of a call.
+    pub async fn access(&self, token: String, verb: &str, path: &str) -> Result<Access, Error> {
+        let spec = TokenReviewSpec { token: Some(token), ..TokenReviewSpec::default() };
+        let review = TokenReview { spec, ..TokenReview::default() };
+        let reviews = Api::<TokenReview>::all(self.client());
+        let params = PostParams::default();
+        let what = || "review a token".to_owned();
+        let status = self.call("POST", what, reviews.create(&params, &review)).await?.status.unwrap_or_default();
+        let user = status.user.filter(|_| status.authenticated == Some(true));
+        let Some(user) = user else { return Ok(Access::Unauthenticated) };
+        let attributes = NonResourceAttributes { path: Some(path.to_owned()), verb: Some(verb.to_owned()) };
+        let spec = SubjectAccessReviewSpec {
+            user: user.username.clone(),
+            groups: user.groups,
+            uid: user.uid,
+            non_resource_attributes: Some(attributes),
+            ..SubjectAccessReviewSpec::default()
+        };
+        let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
+        let reviews = Api::<SubjectAccessReview>::all(self.client());
+        let what = || "ask what a user may".to_owned();
+        let status = self.call("POST", what, reviews.create(&params, &review)).await?.status.unwrap_or_default();
+        match status.allowed {
+            true => Ok(Access::Allowed),
+            false => Ok(Access::Denied { user: user.username.unwrap_or_default() }),
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! The client: how it is set up, and the deadline around every call.
+
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+
+use crate::cluster::Error;
+use crate::metrics::{Metrics, Request};
+
+/// How long one call may take. kube sets no read time-out, so without this a call on a dead connection never ends.
+const CALL_DEADLINE: Duration = Duration::from_secs(30);
+
+/// A connection to the API server. Cheap to clone.
+#[derive(Clone)]
+pub struct Cluster {
+    client: Client,
+    host: Arc<str>,
+    metrics: Metrics,
+}
+
+impl std::fmt::Debug for Cluster {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Cluster").field("host", &self.host).finish_non_exhaustive()
+    }
+}
+
+/// The configuration could not be found, or makes no client.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Neither a kubeconfig nor a service account.
+    #[error("cannot find a cluster: set KUBECONFIG, or run inside one")]
+    Config(#[source] Box<kube::config::InferConfigError>),
+    /// The configuration makes no client, for instance for bad certificates.
+    #[error("cannot make a client from the cluster's configuration")]
+    Client(#[source] Box<kube::Error>),
+}
+
+impl Cluster {
+    /// The cluster of `KUBECONFIG`, else of `~/.kube/config`, else the one we run in. Makes no call.
+    ///
+    /// # Errors
+    /// If there is no usable configuration.
+    pub async fn connect(metrics: Metrics) -> Result<Self, ConnectError> {
+        let mut config = kube::Config::infer().await.map_err(|error| ConnectError::Config(Box::new(error)))?;
+        // Its retries last for minutes inside one call and repeat POST and DELETE; the queue retries instead, in the open.
+        config.default_retry = false;
+        let host = config.cluster_url.authority().map_or("", |authority| authority.as_str()).into();
+        let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+        Ok(Self { client, host, metrics })
+    }
+
+    /// kube's client, for watches.
+    pub fn client(&self) -> Client {
+        self.client.clone()
+    }
+
+    /// The namespace of the current context, or of our own service account.
+    pub fn default_namespace(&self) -> &str {
+        self.client.default_namespace()
+    }
+
+    /// Makes one call: with a deadline, counted, and its error said in the words of `what`.
+    ///
+    /// # Errors
+    /// [`Error::Call`] and [`Error::Timeout`].
+    pub async fn call<T, F>(&self, method: &'static str, what: impl FnOnce() -> String, call: F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
+        let answer = tokio::time::timeout(CALL_DEADLINE, call).await;
+        let code = match &answer {
+            Ok(Ok(_)) => "200".to_owned(),
+            Ok(Err(kube::Error::Api(status))) => status.code.to_string(),
+            // client-go's word for a request that got no answer.
+            Ok(Err(_)) | Err(_) => "<error>".to_owned(),
+        };
+        let labels = Request { code, host: self.host.as_ref().to_owned(), method: method.to_owned() };
+        self.metrics.requests.get_or_create(&labels).inc();
+        match answer {
+            Ok(Ok(value)) => Ok(value),
+            Ok(Err(source)) => Err(Error::Call { call: what(), source: Box::new(source) }),
+            Err(_elapsed) => Err(Error::Timeout { call: what(), after: CALL_DEADLINE }),
+        }
+    }
+}
+
+/// The namespace this process runs in; `None` outside a cluster.
+pub fn own_namespace() -> Option<String> {
+    kube::Config::incluster().ok().map(|config| config.default_namespace)
+}

@@ -1,0 +1,191 @@
+//! Which kinds the API server serves. Read when first asked for and kept; forgotten when a call shows it to be wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResource;
+use kube::core::discovery::v2::APIGroupDiscovery;
+use kube::core::{ApiResource, GroupVersionKind};
+
+use crate::cluster::{Cluster, Error};
+use crate::render::{Capabilities, KubeVersion};
+
+/// A kind as it is served.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Served {
+    /// Group, version, kind and plural.
+    pub resource: ApiResource,
+    /// Whether its objects live in namespaces.
+    pub namespaced: bool,
+    /// Whether it has a status subresource.
+    pub status: bool,
+    /// Whether it can be watched.
+    pub watchable: bool,
+}
+
+/// The kinds of one group version.
+type Kinds = Arc<BTreeMap<String, Arc<Served>>>;
+
+/// The served kinds known so far. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Discovery {
+    cluster: Cluster,
+    known: Arc<Mutex<BTreeMap<String, Kinds>>>,
+}
+
+impl Discovery {
+    /// Nothing is known yet, and no call is made.
+    pub fn new(cluster: Cluster) -> Self {
+        Self { cluster, known: Arc::default() }
+    }
+
+    /// How `gvk` is served.
+    ///
+    /// # Errors
+    /// [`Error::NotServed`], or that of the call.
+    pub async fn resolve(&self, gvk: &GroupVersionKind) -> Result<Arc<Served>, Error> {
+        let api_version = gvk.api_version();
+        let known = self.known().get(&api_version).cloned();
+        if let Some(served) = known.and_then(|kinds| kinds.get(&gvk.kind).cloned()) {
+            return Ok(served);
+        }
+        // Unknown, or known before the kind was added: ask (again).
+        let kinds = self.read(&api_version).await?;
+        let served = kinds.get(&gvk.kind).cloned();
+        self.known().insert(api_version.clone(), kinds);
+        served.ok_or_else(|| Error::NotServed { api_version, kind: gvk.kind.clone() })
+    }
+
+    /// How the kind is served in the version its group prefers: for objects of which only group and kind are known.
+    ///
+    /// # Errors
+    /// [`Error::NotServed`], or that of a call.
+    pub async fn resolve_preferred(&self, group: &str, kind: &str) -> Result<Arc<Served>, Error> {
+        if group.is_empty() {
+            return self.resolve(&GroupVersionKind::gvk("", "v1", kind)).await;
+        }
+        let client = self.cluster.client();
+        let groups = self.cluster.call("GET", || "read the API groups".to_owned(), client.list_api_groups()).await?;
+        let not_served = || Error::NotServed { api_version: group.to_owned(), kind: kind.to_owned() };
+        let group = groups.groups.into_iter().find(|found| found.name == group).ok_or_else(not_served)?;
+        let preferred = group.preferred_version.iter().chain(&group.versions).map(|version| &version.version);
+        for version in preferred {
+            match self.resolve(&GroupVersionKind::gvk(&group.name, version, kind)).await {
+                Err(Error::NotServed { .. }) => {}
+                answer => return answer,
+            }
+        }
+        Err(not_served())
+    }
+
+    /// What templates see of the cluster: its version and everything it serves.
+    ///
+    /// # Errors
+    /// That of a call.
+    pub async fn capabilities(&self) -> Result<Capabilities, Error> {
+        let client = self.cluster.client();
+        let version = || "read the version of the API server".to_owned();
+        let info = self.cluster.call("GET", version, client.apiserver_version()).await?;
+        let core = || "read the core kinds".to_owned();
+        let core = self.cluster.call("GET", core, client.list_core_api_versions_aggregated()).await?;
+        let groups = || "read the API groups".to_owned();
+        let groups = self.cluster.call("GET", groups, client.list_api_groups_aggregated()).await?;
+        let version = KubeVersion::parse(&info.git_version).unwrap_or(KubeVersion {
+            normalized: format!("v{}.{}.0", info.major, info.minor),
+            version: info.git_version,
+            major: info.major,
+            minor: info.minor,
+        });
+        Ok(Capabilities::new(version, api_versions(core.items.iter().chain(&groups.items))))
+    }
+
+    /// Forgets a group version: a call has shown that what is known of it is no longer true.
+    pub fn forget(&self, api_version: &str) {
+        self.known().remove(api_version);
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Kinds>> {
+        // The map is consistent after every statement, so a panic elsewhere leaves nothing half done.
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn read(&self, api_version: &str) -> Result<Kinds, Error> {
+        let client = self.cluster.client();
+        let what = || format!("read what `{api_version}` serves");
+        let list = async {
+            match api_version.contains('/') {
+                true => client.list_api_group_resources(api_version).await,
+                false => client.list_core_api_resources(api_version).await,
+            }
+        };
+        match self.cluster.call("GET", what, list).await {
+            Ok(list) => Ok(Arc::new(kinds(api_version, &list.resources))),
+            Err(error) if error.is_not_found() => Ok(Kinds::default()),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// `apps/v1` and, for each of its kinds, `apps/v1/Deployment`: what `.Capabilities.APIVersions` holds (Helm v4.3.1,
+/// `GetVersionSet`).
+fn api_versions<'a>(groups: impl Iterator<Item = &'a APIGroupDiscovery>) -> BTreeSet<String> {
+    let mut served = BTreeSet::new();
+    for group in groups {
+        let name = group.metadata.as_ref().and_then(|metadata| metadata.name.as_deref()).unwrap_or_default();
+        for version in &group.versions {
+            let version_name = version.version.as_deref().unwrap_or_default();
+            let api_version =
+                if name.is_empty() { version_name.to_owned() } else { format!("{name}/{version_name}") };
+            let kinds = version.resources.iter().filter_map(|resource| resource.response_kind.as_ref()?.kind.as_ref());
+            served.extend(kinds.map(|kind| format!("{api_version}/{kind}")));
+            served.insert(api_version);
+        }
+    }
+    served
+}
+
+fn kinds(api_version: &str, resources: &[APIResource]) -> BTreeMap<String, Arc<Served>> {
+    let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
+    let is_status = |plural: &str| {
+        let path = format!("{plural}/status");
+        resources.iter().any(|resource| resource.name == path)
+    };
+    let served = |resource: &APIResource| Served {
+        resource: ApiResource {
+            group: group.to_owned(),
+            version: version.to_owned(),
+            api_version: api_version.to_owned(),
+            kind: resource.kind.clone(),
+            plural: resource.name.clone(),
+        },
+        namespaced: resource.namespaced,
+        status: is_status(&resource.name),
+        watchable: resource.verbs.iter().any(|verb| verb == "watch"),
+    };
+    let own = resources.iter().filter(|resource| !resource.name.contains('/'));
+    own.map(|resource| (resource.kind.clone(), Arc::new(served(resource)))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn resource(name: &str, kind: &str, namespaced: bool) -> APIResource {
+        APIResource { name: name.to_owned(), kind: kind.to_owned(), namespaced, ..APIResource::default() }
+    }
+
+    #[test]
+    fn a_subresource_is_no_kind_and_tells_that_there_is_a_status() {
+        let resources = [
+            resource("widgets", "Widget", true),
+            resource("widgets/status", "Widget", true),
+            resource("things", "Thing", false),
+        ];
+        let kinds = kinds("example.com/v1", &resources);
+        let widget = &kinds["Widget"];
+        assert_eq!((widget.resource.plural.as_str(), widget.namespaced, widget.status), ("widgets", true, true));
+        let thing = &kinds["Thing"];
+        assert_eq!((thing.resource.group.as_str(), thing.namespaced, thing.status), ("example.com", false, false));
+        assert_eq!(kinds.len(), 2);
+    }
+}

@@ -1,0 +1,15 @@
+//! The cluster, as reconciling needs it: calls with a deadline, served kinds, what is known of resources and the objects
+//! they own. With the watches of [`crate::operator`] the only user of kube; it decides nothing.
+
+pub mod access;
+pub mod client;
+pub mod discovery;
+mod error;
+pub mod events;
+pub mod lease;
+pub mod objects;
+pub mod records;
+pub mod world;
+
+pub use client::Cluster;
+pub use error::{Error, Fate, chain};

@@ -1,0 +1,171 @@
+//! Calls on single objects, whatever their kind, as plain JSON: what is applied is never squeezed through a type.
+
+use kube::Resource as _;
+use kube::core::params::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::core::{DynamicObject, Request};
+use serde_json::Value as Json;
+
+use crate::cluster::discovery::Served;
+use crate::cluster::{Cluster, Error};
+use crate::release::FIELD_MANAGER;
+
+/// One object of a served kind.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// Its kind.
+    pub served: &'a Served,
+    /// Its namespace; ignored for a cluster-scoped kind.
+    pub namespace: &'a str,
+    /// Its name.
+    pub name: &'a str,
+}
+
+/// What a DELETE found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is being deleted, or is gone.
+    Accepted,
+    /// There was no such object.
+    Absent,
+    /// An object of this name is there, but not the one meant: another UID or a newer version.
+    Changed,
+}
+
+/// Which part of an object a patch is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The object itself.
+    Main,
+    /// Its status subresource.
+    Status,
+}
+
+impl Target<'_> {
+    fn request(&self) -> Request {
+        let namespace = self.served.namespaced.then_some(self.namespace).filter(|namespace| !namespace.is_empty());
+        Request::new(DynamicObject::url_path(&self.served.resource, namespace))
+    }
+
+    /// For people: ``apps/Deployment shop/web``.
+    fn describe(&self) -> String {
+        let resource = &self.served.resource;
+        let group = if resource.group.is_empty() { String::new() } else { format!("{}/", resource.group) };
+        let namespace = if self.served.namespaced { format!("{}/", self.namespace) } else { String::new() };
+        format!("`{group}{} {namespace}{}`", resource.kind, self.name)
+    }
+}
+
+/// kube builds requests fallibly; what it refuses (a name that makes no path) is reported like any other failed call.
+fn built<T>(request: Result<T, kube::core::request::Error>) -> Result<T, kube::Error> {
+    request.map_err(kube::Error::BuildRequest)
+}
+
+impl Cluster {
+    /// Server-side applies `object` with force, as our field manager, and gives the object as it is then.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub async fn apply(&self, target: Target<'_>, object: &Json) -> Result<Json, Error> {
+        let call = async {
+            let params = PatchParams::apply(FIELD_MANAGER).force();
+            let request = built(target.request().patch(target.name, &params, &Patch::Apply(object)))?;
+            self.client().request(request).await
+        };
+        self.call("PATCH", || format!("apply {}", target.describe()), call).await
+    }
+
+    /// The object, or `None` if there is none.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub async fn get(&self, target: Target<'_>) -> Result<Option<Json>, Error> {
+        let call = async {
+            let request = built(target.request().get(target.name, &GetParams::default()))?;
+            self.client().request(request).await
+        };
+        match self.call("GET", || format!("read {}", target.describe()), call).await {
+            Ok(object) => Ok(Some(object)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Creates `object`; its name comes from its metadata.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub async fn create(&self, target: Target<'_>, object: &Json) -> Result<Json, Error> {
+        let call = async {
+            let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+            let params = PostParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PostParams::default() };
+            let request = built(target.request().create(&params, body))?;
+            self.client().request(request).await
+        };
+        self.call("POST", || format!("create {}", target.describe()), call).await
+    }
+
+    /// Merge-patches the object or its status. Put the resource version into `patch` where it must not have changed.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub async fn merge_patch(&self, target: Target<'_>, part: Part, patch: &Json) -> Result<Json, Error> {
+        let call = async {
+            let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            let patch = Patch::Merge(patch);
+            let request = match part {
+                Part::Main => target.request().patch(target.name, &params, &patch),
+                Part::Status => target.request().patch_subresource("status", target.name, &params, &patch),
+            };
+            self.client().request(built(request)?).await
+        };
+        self.call("PATCH", || format!("patch {}", target.describe()), call).await
+    }
+
+    /// Deletes the object in the background, if it still is the one with this UID (and version, where given).
+    ///
+    /// # Errors
+    /// That of the call; that it is gone or another one is no error.
+    pub async fn delete(&self, target: Target<'_>, only: Preconditions) -> Result<Deleted, Error> {
+        let call = async {
+            let params = DeleteParams {
+                propagation_policy: Some(PropagationPolicy::Background),
+                preconditions: Some(only),
+                ..DeleteParams::default()
+            };
+            let request = built(target.request().delete(target.name, &params))?;
+            self.client().request_status::<Json>(request).await
+        };
+        match self.call("DELETE", || format!("delete {}", target.describe()), call).await {
+            Ok(_) => Ok(Deleted::Accepted),
+            Err(error) if error.is_not_found() => Ok(Deleted::Absent),
+            Err(error) if error.is_conflict() => Ok(Deleted::Changed),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kube::core::ApiResource;
+
+    fn served(group: &str, kind: &str, plural: &str, namespaced: bool) -> Served {
+        let version = "v1".to_owned();
+        let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
+        let resource =
+            ApiResource { group: group.to_owned(), version, api_version, kind: kind.to_owned(), plural: plural.to_owned() };
+        Served { resource, namespaced, status: true, watchable: true }
+    }
+
+    #[test]
+    fn a_target_is_named_by_group_kind_namespace_and_name() {
+        let deployment = served("apps", "Deployment", "deployments", true);
+        let target = Target { served: &deployment, namespace: "shop", name: "web" };
+        assert_eq!(target.describe(), "`apps/Deployment shop/web`");
+        assert_eq!(target.request().url_path, "/apis/apps/v1/namespaces/shop/deployments");
+        let namespace = served("", "Namespace", "namespaces", false);
+        let target = Target { served: &namespace, namespace: "ignored", name: "shop" };
+        assert_eq!(target.describe(), "`Namespace shop`");
+        assert_eq!(target.request().url_path, "/api/v1/namespaces");
+    }
+}

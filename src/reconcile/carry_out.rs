@@ -1,0 +1,264 @@
+//! The only writes to managed objects.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use futures::{FutureExt as _, StreamExt as _};
+use kube::core::params::Preconditions;
+use serde_json::{Value as Json, json};
+
+use crate::cluster::{Error, Fate};
+use crate::cluster::discovery::Served;
+use crate::cluster::objects::{Part, Target};
+use crate::metrics::{Drift, OfController, Write};
+use crate::reconcile::context::Memo;
+use crate::reconcile::desire::Desired;
+use crate::reconcile::objects::known;
+use crate::reconcile::observe::IN_FLIGHT;
+use crate::reconcile::pass::{Pass, ServedKinds};
+use crate::reconcile::resource::Resource;
+use crate::release::plan::{Applied, Plan, Reason, Step};
+use crate::release::prepare::Prepared;
+use crate::release::projection::{self, Change};
+use crate::release::{FIELD_MANAGER, ObjectId, applyset, labels};
+
+/// What came of a plan.
+#[derive(Debug, Default)]
+pub(crate) struct Outcome {
+    /// Every object that is as rendered now.
+    pub(crate) applied: BTreeMap<ObjectId, Applied>,
+    /// Objects that were not accepted, and why.
+    pub(crate) failures: BTreeMap<ObjectId, Error>,
+    /// Objects whose drift was corrected, with what had been changed, and by whom.
+    pub(crate) corrected: Vec<(ObjectId, Vec<Change>)>,
+    /// Objects to be applied when their former selves are gone.
+    pub(crate) leaving: Vec<ObjectId>,
+}
+
+impl Outcome {
+    /// Whether every object is as rendered now.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.failures.is_empty() && self.leaving.is_empty()
+    }
+
+    /// Whether a later try may do better without anybody's help.
+    pub(crate) fn may_succeed_later(&self) -> bool {
+        self.failures.values().any(|error| error.fate() == Fate::Retry)
+    }
+}
+
+impl Pass<'_> {
+    /// Carries the plan out: finalizer and ApplySet annotations first, then wave by wave, then what is no longer rendered.
+    /// A refused object does not keep the others from being sent; nothing is pruned then.
+    pub(crate) async fn carry_out(
+        &self,
+        desired: &Desired,
+        plan: &Plan,
+        served: &ServedKinds,
+        memo: &Memo,
+    ) -> Result<Outcome, Error> {
+        let mut outcome = Outcome { leaving: plan.leaving.clone(), ..Outcome::default() };
+        outcome.applied = in_sync(desired, plan, memo);
+        let controller = OfController { controller: self.controller.name.clone() };
+        let avoided = u64::try_from(outcome.applied.len()).unwrap_or(u64::MAX);
+        self.context.metrics.writes_avoided.get_or_create(&controller).inc_by(avoided);
+        self.claim(desired).await?;
+        for wave in plan.waves() {
+            let mut sends = Vec::new();
+            for (object, reason) in wave {
+                let served = served.get(&object.gvk());
+                let send = async move { (object, reason, self.send(object, reason, served).await) };
+                sends.push(send.boxed());
+            }
+            let answers: Vec<_> = futures::stream::iter(sends).buffer_unordered(IN_FLIGHT).collect().await;
+            for (object, reason, answer) in answers {
+                self.take(&mut outcome, object, reason, answer);
+            }
+        }
+        if outcome.failures.is_empty() {
+            self.prune(&plan.steps).await?;
+        }
+        Ok(outcome)
+    }
+
+    /// Puts our finalizer and the ApplySet annotations onto the resource, in one patch, before anything is written that
+    /// they are needed to find again.
+    async fn claim(&self, desired: &Desired) -> Result<(), Error> {
+        let ids = || desired.iter().map(|object| &object.id);
+        let ours = self.context.objects.of(&self.set);
+        // What is about to be pruned is still ours: its kinds stay listed until it is gone.
+        let kinds = applyset::contains_group_kinds(ids().chain(ours.keys()));
+        let namespaces = applyset::additional_namespaces(ids().chain(ours.keys()), self.resource.namespace());
+        let wanted = [
+            (labels::TOOLING, labels::TOOLING_VALUE.to_owned()),
+            (labels::CONTAINS_GROUP_KINDS, kinds),
+            (labels::ADDITIONAL_NAMESPACES, namespaces),
+        ];
+        let has = |(name, value): &(&str, String)| self.resource.annotation(name).unwrap_or_default() == value;
+        let finalized = self.resource.finalizers().any(|finalizer| finalizer == labels::FINALIZER);
+        let labelled = self.resource.label(labels::APPLYSET_ID) == Some(&*self.set);
+        if finalized && labelled && wanted.iter().all(has) {
+            return Ok(());
+        }
+        let annotations: serde_json::Map<_, _> =
+            wanted.into_iter().map(|(name, value)| (name.to_owned(), Json::from(value))).collect();
+        let others = self.resource.finalizers().filter(|finalizer| *finalizer != labels::FINALIZER);
+        let finalizers: Vec<_> = others.chain([labels::FINALIZER]).collect();
+        let metadata = json!({
+            "resourceVersion": self.resource.resource_version(),
+            "finalizers": finalizers,
+            "labels": {labels::APPLYSET_ID: &*self.set},
+            "annotations": annotations,
+        });
+        self.patch_resource(Part::Main, &json!({"metadata": metadata})).await.map(drop)
+    }
+
+    /// Patches the resource itself, and takes the answer for what the resource is now.
+    pub(crate) async fn patch_resource(&self, part: Part, patch: &Json) -> Result<Arc<Resource>, Error> {
+        let target = Target {
+            served: &self.controller.served,
+            namespace: self.resource.namespace(),
+            name: self.resource.name(),
+        };
+        let answer = Resource::new(self.context.cluster.merge_patch(target, part, patch).await?);
+        self.count("patch");
+        if self.controller.resources.written(&self.resource, answer.clone()) {
+            self.controller.queue.add(self.key.clone());
+        }
+        Ok(Arc::new(answer))
+    }
+
+    async fn send(
+        &self,
+        object: &Prepared,
+        reason: &Reason,
+        served: Option<&Arc<Served>>,
+    ) -> Result<(Json, Vec<Change>), Error> {
+        let found;
+        let served = match served {
+            Some(served) => served,
+            // Its definition may have been applied a moment ago.
+            None => {
+                found = self.context.discovery.resolve(&gvk(object)).await?;
+                &found
+            }
+        };
+        let target = Target { served, namespace: &object.id.namespace, name: &object.id.name };
+        let cluster = &self.context.cluster;
+        match reason {
+            Reason::Adopt(adoption) => {
+                // Only the object that was looked at is taken over.
+                let mut body = object.body.clone();
+                if let Some(metadata) = body.get_mut("metadata").and_then(Json::as_object_mut) {
+                    metadata.insert("uid".to_owned(), json!(adoption.uid));
+                    metadata.insert("resourceVersion".to_owned(), json!(adoption.resource_version));
+                }
+                Ok((cluster.apply(target, &body).await?, Vec::new()))
+            }
+            Reason::Drifted => {
+                // What was changed, and by whom, is only to be seen before it is put back.
+                let drifted = cluster.get(target).await?;
+                let answer = cluster.apply(target, &object.body).await?;
+                let changes = drifted.map(|drifted| projection::changes(&drifted, &answer, FIELD_MANAGER));
+                Ok((answer, changes.unwrap_or_default()))
+            }
+            _ => Ok((cluster.apply(target, &object.body).await?, Vec::new())),
+        }
+    }
+
+    fn take(
+        &self,
+        outcome: &mut Outcome,
+        object: &Prepared,
+        reason: &Reason,
+        answer: Result<(Json, Vec<Change>), Error>,
+    ) {
+        self.count("apply");
+        let (answer, changes) = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                outcome.failures.insert(object.id.clone(), error);
+                return;
+            }
+        };
+        if *reason == Reason::Drifted {
+            let manager = changes.iter().find_map(|change| change.by.clone()).unwrap_or_default();
+            self.context.metrics.drift_corrections.get_or_create(&Drift { manager }).inc();
+            outcome.corrected.push((object.id.clone(), changes));
+        }
+        let known = known(&answer);
+        if let Some(projection) = known.live.projection {
+            let applied = Applied { uid: known.live.uid.clone(), desired: object.digest, projection };
+            outcome.applied.insert(object.id.clone(), applied);
+        }
+        // Our own write is seen here; its event will be old news.
+        drop(self.context.objects.observe(&object.id, &self.set, known));
+    }
+
+    /// Deletes what is ours and no longer rendered; what must be kept is let go.
+    async fn prune(&self, steps: &[Step]) -> Result<(), Error> {
+        for step in steps {
+            match step {
+                Step::Apply { .. } => {}
+                Step::Prune { id, uid, resource_version } => {
+                    let only =
+                        Preconditions { uid: Some(uid.clone()), resource_version: Some(resource_version.clone()) };
+                    self.remove(id, only).await?;
+                }
+                Step::Release { id, resource_version, .. } => self.let_go(id, resource_version).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes one object of ours. A kind that is no longer served has no objects.
+    pub(crate) async fn remove(&self, id: &ObjectId, only: Preconditions) -> Result<(), Error> {
+        let served = match self.context.discovery.resolve_preferred(&id.group, &id.kind).await {
+            Err(Error::NotServed { .. }) => return Ok(()),
+            served => served?,
+        };
+        let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
+        self.context.cluster.delete(target, only).await?;
+        self.count("delete");
+        drop(self.context.objects.lose(id, None));
+        Ok(())
+    }
+
+    /// Takes our label and ownerReference off an object that stays.
+    pub(crate) async fn let_go(&self, id: &ObjectId, resource_version: &str) -> Result<(), Error> {
+        let served = self.context.discovery.resolve_preferred(&id.group, &id.kind).await?;
+        let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
+        let metadata = json!({
+            "resourceVersion": resource_version,
+            "labels": {labels::PART_OF: null},
+            "ownerReferences": null,
+        });
+        match self.context.cluster.merge_patch(target, Part::Main, &json!({"metadata": metadata})).await {
+            Err(error) if error.is_not_found() => {}
+            answer => drop(answer?),
+        }
+        self.count("patch");
+        drop(self.context.objects.lose(id, None));
+        Ok(())
+    }
+
+    /// Counts a write.
+    pub(crate) fn count(&self, verb: &'static str) {
+        let labels = Write { controller: self.controller.name.clone(), verb };
+        self.context.metrics.writes.get_or_create(&labels).inc();
+    }
+}
+
+fn gvk(object: &Prepared) -> kube::core::GroupVersionKind {
+    kube::core::GroupVersionKind::gvk(&object.id.group, &object.version, &object.id.kind)
+}
+
+/// What need not be sent.
+fn in_sync(desired: &Desired, plan: &Plan, memo: &Memo) -> BTreeMap<ObjectId, Applied> {
+    let sent = |id: &ObjectId| {
+        plan.leaving.contains(id)
+            || plan.steps.iter().any(|step| matches!(step, Step::Apply { object, .. } if object.id == *id))
+    };
+    let ids = desired.iter().map(|object| &object.id).filter(|id| !sent(id));
+    ids.filter_map(|id| Some((id.clone(), memo.applied.get(id)?.clone()))).collect()
+}

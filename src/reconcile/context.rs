@@ -1,0 +1,193 @@
+//! What every pass shares, and what is remembered of each resource between passes. Nothing here must survive a restart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use crate::catalog::Entry;
+use crate::cluster::Cluster;
+use crate::cluster::discovery::{Discovery, Served};
+use crate::metrics::{self, Metrics};
+use crate::reconcile::objects::{Objects, SetId};
+use crate::reconcile::queue::Queue;
+use crate::reconcile::resource::{Key, Resources};
+use crate::release::plan::Applied;
+use crate::release::{Digest, Gvk, ObjectId};
+use crate::render::Capabilities;
+
+/// How a watch is doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WatchState {
+    /// Its first list is not complete yet.
+    Starting,
+    /// It has shown everything there is, and follows.
+    Synced,
+    /// It cannot list or follow; the text says why.
+    Failing(String),
+}
+
+/// Starts watches on owned kinds.
+pub trait Watching: Send + Sync {
+    /// Sees to it that objects of the kind are watched. One state for each watch that this takes.
+    fn ensure(&self, served: &Arc<Served>) -> Vec<watch::Receiver<WatchState>>;
+}
+
+/// What all passes share.
+pub struct Context {
+    /// The cluster.
+    pub cluster: Cluster,
+    /// What it serves.
+    pub discovery: Discovery,
+    /// What templates see of that.
+    pub capabilities: watch::Receiver<Arc<Capabilities>>,
+    /// Counters.
+    pub metrics: Metrics,
+    /// What is known of owned objects.
+    pub objects: Objects,
+    /// Watches on their kinds.
+    pub watching: Arc<dyn Watching>,
+    /// Passes come at least this often; `None`: only when something changes.
+    pub reconcile_period: Option<Duration>,
+    /// Whether events show `****` instead of an overridden value.
+    pub suppress_override_values: bool,
+    /// Which resource a set of objects belongs to.
+    owners: Mutex<BTreeMap<SetId, (Arc<Controller>, Key)>>,
+}
+
+/// What [`Context::new`] is made of.
+pub struct Shared {
+    /// See [`Context::cluster`].
+    pub cluster: Cluster,
+    /// See [`Context::discovery`].
+    pub discovery: Discovery,
+    /// See [`Context::capabilities`].
+    pub capabilities: watch::Receiver<Arc<Capabilities>>,
+    /// See [`Context::metrics`].
+    pub metrics: Metrics,
+    /// See [`Context::watching`].
+    pub watching: Arc<dyn Watching>,
+    /// See [`Context::reconcile_period`].
+    pub reconcile_period: Option<Duration>,
+    /// See [`Context::suppress_override_values`].
+    pub suppress_override_values: bool,
+}
+
+impl Context {
+    /// A context in which nothing is known yet.
+    pub fn new(shared: Shared) -> Self {
+        Self {
+            cluster: shared.cluster,
+            discovery: shared.discovery,
+            capabilities: shared.capabilities,
+            metrics: shared.metrics,
+            objects: Objects::default(),
+            watching: shared.watching,
+            reconcile_period: shared.reconcile_period,
+            suppress_override_values: shared.suppress_override_values,
+            owners: Mutex::default(),
+        }
+    }
+
+    /// Notes whose objects those of `set` are.
+    pub(crate) fn register(&self, set: &SetId, controller: &Arc<Controller>, key: &Key) {
+        lock(&self.owners).entry(Arc::clone(set)).or_insert_with(|| (Arc::clone(controller), key.clone()));
+    }
+
+    /// Forgets a set whose resource is gone.
+    pub(crate) fn unregister(&self, set: &str) {
+        lock(&self.owners).remove(set);
+        self.objects.forget_wishes(set);
+    }
+
+    /// The resource that `set` belongs to, for people: `Minimart shop/first`.
+    pub(crate) fn describe_owner(&self, set: &str) -> Option<String> {
+        let owners = lock(&self.owners);
+        let (controller, key) = owners.get(set)?;
+        Some(format!("{} {key}", controller.entry.watch.gvk.kind))
+    }
+
+    /// Asks for a pass of the resources these sets belong to.
+    pub fn wake(&self, sets: impl IntoIterator<Item = SetId>) {
+        for set in sets {
+            if let Some((controller, key)) = lock(&self.owners).get(&set) {
+                controller.queue.add(key.clone());
+            }
+        }
+    }
+}
+
+/// One watch: its resources, its queue, and what is remembered of each resource.
+pub struct Controller {
+    /// The entry of `watches.yaml` with its chart.
+    pub entry: Arc<Entry>,
+    /// How its kind is served.
+    pub served: Arc<Served>,
+    /// Its resources.
+    pub resources: Resources,
+    /// Which of them are to be looked at.
+    pub queue: Queue<Key>,
+    /// Its name in logs, events and metrics, as controller-runtime would call it: `minimart-controller`.
+    pub name: String,
+    /// What is counted of it.
+    pub metrics: metrics::Controller,
+    memos: Mutex<BTreeMap<Key, Arc<Memo>>>,
+}
+
+impl Controller {
+    /// A controller that has seen nothing yet.
+    pub fn new(entry: Arc<Entry>, served: Arc<Served>, workers: usize, metrics: &Metrics) -> Self {
+        let name = format!("{}-controller", entry.watch.gvk.kind.to_lowercase());
+        let metrics = metrics.controller(&name, workers);
+        let (resources, queue) = (Resources::default(), Queue::default());
+        Self { entry, served, resources, queue, name, metrics, memos: Mutex::default() }
+    }
+
+    pub(crate) fn memo(&self, key: &Key) -> Option<Arc<Memo>> {
+        lock(&self.memos).get(key).cloned()
+    }
+
+    pub(crate) fn remember(&self, key: &Key, memo: Memo) -> Arc<Memo> {
+        let memo = Arc::new(memo);
+        lock(&self.memos).insert(key.clone(), Arc::clone(&memo));
+        memo
+    }
+
+    pub(crate) fn forget(&self, key: &Key) {
+        lock(&self.memos).remove(key);
+    }
+}
+
+/// What is remembered of a resource: enough to see that nothing has changed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Memo {
+    /// UID of the resource: one of the same name may come after it.
+    pub(crate) uid: String,
+    /// Digest of what the recorded revision was rendered from; `None` where it is not carried out completely.
+    pub(crate) inputs: Option<Digest>,
+    /// Digest of what the latest record was rendered from.
+    pub(crate) recorded: Option<Digest>,
+    /// What was sent of each object and how it came back.
+    pub(crate) applied: BTreeMap<ObjectId, Applied>,
+    /// The kinds of those objects.
+    pub(crate) kinds: BTreeSet<Gvk>,
+    /// Versions of the release's records that exist, ascending.
+    pub(crate) records: Vec<u32>,
+    /// The NOTES of the recorded revision; `None` where it was not rendered by this process.
+    pub(crate) notes: Option<String>,
+    /// Whether rendering it again gives something else: the record is then where its objects come from.
+    pub(crate) changes_by_itself: bool,
+}
+
+impl Memo {
+    /// The recorded revision; 0 where there is none.
+    pub(crate) fn revision(&self) -> u32 {
+        self.records.last().copied().unwrap_or(0)
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Only single inserts and removes are done under these locks.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,235 @@
+//! What should be: the chart rendered with the resource's values, on a thread of its own.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Deref;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::catalog::Entry;
+use crate::cluster::chain;
+use crate::chart::Chart;
+use crate::chart::version::meets;
+use crate::cluster::world::{ClusterWorld, Scope as Sight};
+use crate::reconcile::context::Memo;
+use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
+use crate::release::hook::Event;
+use crate::release::manifest::{self, Document, Object};
+use crate::release::prepare::{self, Prepared};
+use crate::release::record::Record;
+use crate::release::{Digest, Gvk, ReleaseId, Scope, plan};
+use crate::render::{self, Capabilities, Inputs, Operation, ReleaseInfo};
+use crate::template::Limits;
+use crate::values;
+
+/// What a chart rendered.
+#[derive(Debug)]
+pub(crate) struct Rendered {
+    /// The text of all objects, as Helm stores it.
+    pub(crate) manifest: String,
+    /// The text of NOTES.txt.
+    pub(crate) notes: String,
+    /// The values that were given beside the chart's own.
+    pub(crate) config: Json,
+    /// In install order.
+    pub(crate) objects: Vec<Object>,
+    /// Whether rendering it again would give something else.
+    pub(crate) changes_by_itself: bool,
+}
+
+impl Rendered {
+    pub(crate) fn kinds(&self) -> BTreeSet<Gvk> {
+        self.objects.iter().map(|object| object.gvk.clone()).collect()
+    }
+}
+
+/// What was rendered, as it is sent.
+pub(crate) struct Desired {
+    pub(crate) rendered: Rendered,
+    pub(crate) plan: plan::Desired,
+}
+
+impl Deref for Desired {
+    type Target = [Arc<Prepared>];
+    fn deref(&self) -> &[Arc<Prepared>] {
+        &self.plan.objects
+    }
+}
+
+impl Desired {
+    pub(crate) fn kinds(&self) -> BTreeSet<Gvk> {
+        self.iter().map(|object| object.gvk()).collect()
+    }
+}
+
+impl Pass<'_> {
+    /// Digest of everything that what is rendered depends on.
+    pub(crate) fn inputs(&self) -> Digest {
+        let entry = &self.controller.entry;
+        let spec = self.resource.spec().unwrap_or(&Json::Null);
+        let mut hash = Sha256::new();
+        hash.update(entry.chart.digest);
+        let capabilities = self.context.capabilities.borrow().kube_version().version.clone();
+        let (spec, overrides) = (spec.to_string(), entry.overrides.to_string());
+        for part in [&self.release.namespace, &self.release.name, &spec, &overrides, &capabilities] {
+            hash.update(part.len().to_le_bytes());
+            hash.update(part);
+        }
+        Digest::of(hash.finalize())
+    }
+
+    /// Renders the chart. What would come out different is taken from the record instead, if it was rendered from the same.
+    pub(crate) async fn desire(&self, memo: &Memo, inputs: Digest) -> Result<Rendered, Failure> {
+        if memo.changes_by_itself && memo.recorded == Some(inputs)
+            && let Some(secret) = self.context.cluster.record(&self.release, memo.revision()).await?
+            && let Ok(record) = Record::decode(&secret)
+        {
+            let documents = manifest::stored(&record.manifest).map_err(refused)?;
+            let objects: Result<Vec<Vec<_>>, _> = documents.iter().map(Document::objects).collect();
+            let objects = objects.map_err(refused)?.into_iter().flatten().collect();
+            let config = Json::Object(record.config);
+            let (manifest, notes) = (record.manifest, record.info.notes);
+            return Ok(Rendered { manifest, notes, config, objects, changes_by_itself: true });
+        }
+        let job = Job {
+            entry: Arc::clone(&self.controller.entry),
+            capabilities: self.context.capabilities.borrow().clone(),
+            spec: self.resource.spec().cloned().unwrap_or_else(|| json!({})),
+            release: self.release.clone(),
+            revision: memo.revision() + 1,
+        };
+        let (cluster, discovery) = (self.context.cluster.clone(), self.context.discovery.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let sight = match self.resource.namespace() {
+            "" => Sight::Cluster,
+            namespace => Sight::Namespace(namespace.to_owned()),
+        };
+        let start = std::time::Instant::now();
+        let render = move || {
+            job.render(Rc::new(ClusterWorld::new(cluster, discovery, runtime, sight)))
+        };
+        let rendered = match tokio::task::spawn_blocking(render).await {
+            Ok(rendered) => rendered,
+            Err(panic) => match panic.try_into_panic() {
+                // A bug of ours: the pass ends as if it had panicked itself.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(cancelled) => Err(cancelled.to_string()),
+            },
+        };
+        self.count_render(&rendered, start.elapsed());
+        rendered.map_err(|message| Failure::refused(Cause::Render, message))
+    }
+
+    /// Makes the objects what is sent: names, namespaces, labels, owner.
+    pub(crate) fn prepare(&self, mut rendered: Rendered, served: &ServedKinds) -> Result<Desired, Failure> {
+        let watch = &self.controller.entry.watch;
+        let context = prepare::Context {
+            release: self.release.clone(),
+            chart: self.controller.entry.chart.name().to_owned(),
+            owner: prepare::Owner {
+                gvk: Gvk { group: watch.gvk.group.clone(), version: watch.gvk.version.clone(), kind: watch.gvk.kind.clone() },
+                namespace: self.resource.namespace().to_owned(),
+                name: self.resource.name().to_owned(),
+                uid: self.resource.uid().to_owned(),
+            },
+            part_of: self.set.as_ref().to_owned(),
+        };
+        let scope = |gvk: &Gvk| {
+            let served = served.get(gvk)?;
+            Some(if served.namespaced { Scope::Namespaced } else { Scope::Cluster })
+        };
+        let objects = std::mem::take(&mut rendered.objects);
+        let preparation = prepare::objects(objects, &context, &scope).map_err(refused)?;
+        for warning in &preparation.warnings {
+            log!(warn, self, "Rendered object changed", warning = warning.to_string());
+        }
+        if let Some(object) = preparation.objects.iter().find(|object| object.scope.is_none()) {
+            // Helm's words; nothing of the revision is written, as in Helm.
+            let (kind, name) = (&object.id.kind, &object.id.name);
+            let message = format!(
+                "unable to build kubernetes objects from release manifest: resource mapping not found for name: \"{name}\" \
+                 namespace: \"{}\" from \"\": no matches for kind \"{kind}\" in version \"{}\"\nensure CRDs are installed first",
+                object.id.namespace,
+                object.gvk().api_version(),
+            );
+            return Err(Failure::refused(Cause::Apply, message));
+        }
+        let plan = plan::Desired {
+            objects: preparation.objects.into_iter().map(Arc::new).collect(),
+            part_of: context.part_of,
+            owner_uid: context.owner.uid,
+            release: context.release,
+            collision: plan::Policy::Prevent,
+            adopt_from: BTreeSet::new(),
+        };
+        Ok(Desired { rendered, plan })
+    }
+
+    fn count_render(&self, rendered: &Result<Rendered, String>, took: std::time::Duration) {
+        use crate::metrics::{OfController, Outcome, Render};
+        let controller = self.controller.name.clone();
+        let result = if rendered.is_ok() { Outcome::Success } else { Outcome::Error };
+        self.context.metrics.renders.get_or_create(&Render { controller: controller.clone(), result }).inc();
+        self.context.metrics.render_seconds.get_or_create(&OfController { controller }).observe(took.as_secs_f64());
+    }
+}
+
+fn refused(error: crate::release::Error) -> Failure {
+    Failure::refused(Cause::Render, chain(&error))
+}
+
+/// What a render needs, to be carried to another thread.
+struct Job {
+    entry: Arc<Entry>,
+    capabilities: Arc<Capabilities>,
+    spec: Json,
+    release: ReleaseId,
+    revision: u32,
+}
+
+impl Job {
+    /// Renders, and reads what was rendered. An error is the text the user is told.
+    fn render(&self, world: Rc<dyn render::World>) -> Result<Rendered, String> {
+        if !self.spec.is_object() {
+            return Err("failed to get spec: expected map[string]interface{}".to_owned());
+        }
+        let config = self.entry.values(&self.spec).map_err(|error| chain(&error))?;
+        let (chart, compiled) = self.entry.chart_for(&config)?;
+        self.check_kube_version(&chart)?;
+        let values = values::coalesce(&chart, &config).map_err(|error| error.to_string())?.values;
+        values::schema::validate(&chart, &values).map_err(|error| error.to_string())?;
+        let release = ReleaseInfo {
+            name: self.release.name.clone(),
+            namespace: self.release.namespace.clone(),
+            revision: i64::from(self.revision),
+            operation: if self.revision > 1 { Operation::Upgrade } else { Operation::Install },
+        };
+        let inputs = Inputs {
+            values: &values,
+            release: &release,
+            capabilities: &self.capabilities,
+            objects: &BTreeMap::new(),
+            limits: Limits::default(),
+        };
+        let rendered = render::render(&compiled, inputs, world).map_err(|error| error.to_string())?;
+        let sorted = manifest::sort(&rendered.files).map_err(|error| chain(&error))?;
+        if let Some(hook) = sorted.hooks.iter().find(|hook| hook.events.iter().any(|event| *event != Event::Test)) {
+            return Err(format!("{}: hooks are not supported yet, found `{}` `{}`", hook.path, hook.kind, hook.name));
+        }
+        let objects = sorted.objects().map_err(|error| chain(&error))?;
+        let changes_by_itself = rendered.used_chance_or_clock;
+        Ok(Rendered { manifest: sorted.text(), notes: rendered.notes, config, objects, changes_by_itself })
+    }
+
+    /// In Helm's words (v4.3.1, `pkg/action/install.go`).
+    fn check_kube_version(&self, chart: &Chart) -> Result<(), String> {
+        let wanted = chart.metadata.kube_version.as_str();
+        let version = self.capabilities.kube_version().normalized.as_str();
+        if wanted.is_empty() || meets(wanted, version) {
+            return Ok(());
+        }
+        Err(format!("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {version}"))
+    }
+}

@@ -1,0 +1,69 @@
+//! One pass over one resource: `observe → desire → plan → carry_out → report`.
+//!
+//! A pass only ever looks at what is: the resource, its objects, its release's records. It may be cut off at any point and
+//! begun again; what it then finds leads to the same end. Passes over one resource never overlap; the queue sees to that.
+
+mod carry_out;
+mod context;
+mod delete;
+mod desire;
+mod objects;
+mod observe;
+mod pass;
+pub mod queue;
+mod recall;
+mod record;
+mod report;
+pub mod resource;
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use futures::FutureExt as _;
+
+use crate::cluster::Fate;
+use crate::reconcile::pass::{Failure, Pass};
+use crate::reconcile::queue::Again;
+use crate::reconcile::resource::Key;
+
+pub use context::{Context, Controller, Shared, WatchState, Watching};
+pub use objects::{Known, known};
+
+/// Looks at one resource, and brings its objects to what its chart renders.
+pub async fn reconcile(context: &Arc<Context>, controller: &Arc<Controller>, key: &Key) -> Again {
+    let Some(resource) = controller.resources.find(key) else {
+        Pass::forget(context, controller, key);
+        return Again::WhenAsked;
+    };
+    let pass = Pass::new(context, controller, key, resource);
+    match AssertUnwindSafe(pass.run()).catch_unwind().await {
+        Ok(Ok(again)) => again,
+        Ok(Err(failure)) => failed(&pass, &failure),
+        Err(_panic) => {
+            // The panic hook has logged where; one resource must not stop the others.
+            controller.metrics.panics.inc();
+            pass::log!(error, pass, "Reconciler error", error = "a bug: the pass panicked");
+            Again::Backoff
+        }
+    }
+}
+
+/// A pass that ended before it could report: the API server was in the way.
+fn failed(pass: &Pass<'_>, failure: &Failure) -> Again {
+    let message = failure.message();
+    match failure {
+        Failure::Call(error) if error.is_conflict() => {
+            // Somebody was faster; what he wrote is on its way to us.
+            pass::log!(debug, pass, "Read again after a conflict", error = message);
+            Again::Backoff
+        }
+        Failure::Call(error) if error.fate() == Fate::User => {
+            pass::log!(error, pass, "Reconciler error", error = message);
+            pass.later()
+        }
+        _ => {
+            pass::log!(error, pass, "Reconciler error", error = message);
+            Again::Backoff
+        }
+    }
+}

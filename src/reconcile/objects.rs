@@ -1,0 +1,153 @@
+//! What is known of the objects that resources own: digests and readiness, computed when an event or an answer brings an
+//! object, which is then dropped.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::reconcile::resource::is_newer;
+use serde_json::Value as Json;
+
+use crate::readiness::{Readiness, readiness};
+use crate::release::plan::Live;
+use crate::release::prepare::is_kept;
+use crate::release::{FIELD_MANAGER, ObjectId, projection};
+
+/// The set an object belongs to: the value of its `applyset.kubernetes.io/part-of` label.
+pub type SetId = Arc<str>;
+
+/// What is kept of an object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Known {
+    /// Its identity and the digest of what we own of it.
+    pub live: Live,
+    /// Whether it does what it is for.
+    pub readiness: Readiness,
+}
+
+/// What is kept of `object`.
+pub fn known(object: &Json) -> Known {
+    let metadata = |field: &str| object.pointer("/metadata").and_then(|metadata| metadata.get(field));
+    let text = |field| metadata(field).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let live = Live {
+        uid: text("uid"),
+        resource_version: text("resourceVersion"),
+        projection: projection::digest(object, FIELD_MANAGER),
+        keep: is_kept(object),
+        deleting: metadata("deletionTimestamp").is_some(),
+    };
+    Known { live, readiness: readiness(Some(object)) }
+}
+
+impl Known {
+    /// Whether both are in the same state: only the version differs.
+    fn is_same_state(&self, other: &Self) -> bool {
+        let Live { uid, resource_version: _, projection, keep, deleting } = &self.live;
+        (uid, projection, keep, deleting) == (&other.live.uid, &other.live.projection, &other.live.keep, &other.live.deleting)
+            && self.readiness == other.readiness
+    }
+}
+
+/// Objects by the set they belong to.
+#[derive(Debug, Default)]
+pub struct Objects(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    sets: BTreeMap<SetId, BTreeMap<ObjectId, Known>>,
+    owner: BTreeMap<ObjectId, SetId>,
+    /// Sets that would like to have an object which another one has.
+    wanted: BTreeMap<ObjectId, BTreeSet<SetId>>,
+}
+
+impl Objects {
+    /// Takes what a watch, or the answer to a call, shows of an object. Gives the sets for which that is news.
+    pub fn observe(&self, id: &ObjectId, set: &str, new: Known) -> Vec<SetId> {
+        let mut state = self.lock();
+        let known_owner = state.owner.get(id).cloned();
+        let known = known_owner.as_ref().and_then(|owner| state.sets.get(owner)?.get(id));
+        if known.is_some_and(|known| 
+            known.live.uid == new.live.uid && !is_newer(&new.live.resource_version, &known.live.resource_version)
+        ) {
+            return Vec::new();
+        }
+        let same_owner = known_owner.as_deref() == Some(set);
+        let news = !same_owner || known.is_none_or(|known| !known.is_same_state(&new));
+        let mut woken = Vec::new();
+        if let Some(former) = known_owner.filter(|_| !same_owner) {
+            state.take(id, &former);
+            woken.push(former);
+        }
+        let set: SetId = state.sets.get_key_value(set).map_or_else(|| set.into(), |(set, _)| Arc::clone(set));
+        state.sets.entry(Arc::clone(&set)).or_default().insert(id.clone(), new);
+        state.owner.insert(id.clone(), Arc::clone(&set));
+        if news {
+            woken.push(set);
+        }
+        woken
+    }
+
+    /// An object is gone, or no longer labelled as ours. `version` is the one the event carried: what is known to be newer
+    /// stays; `None` where a list did not show it. Gives the sets for which that is news.
+    pub fn lose(&self, id: &ObjectId, version: Option<&str>) -> Vec<SetId> {
+        let mut state = self.lock();
+        let Some(owner) = state.owner.get(id).cloned() else { return state.waiting_for(id) };
+        let known = state.sets.get(&owner).and_then(|objects| objects.get(id));
+        let is_stale = |version| known.is_some_and(|known| is_newer(&known.live.resource_version, version));
+        if version.is_some_and(is_stale) {
+            return Vec::new();
+        }
+        state.take(id, &owner);
+        let mut woken = state.waiting_for(id);
+        woken.push(owner);
+        woken
+    }
+
+    /// `set` would like to have an object that belongs to somebody else: wake it when that one goes.
+    pub fn want(&self, id: &ObjectId, set: &SetId) {
+        self.lock().wanted.entry(id.clone()).or_default().insert(Arc::clone(set));
+    }
+
+    /// What is known to belong to `set`.
+    pub fn of(&self, set: &str) -> BTreeMap<ObjectId, Known> {
+        self.lock().sets.get(set).cloned().unwrap_or_default()
+    }
+
+    /// The set that `id` belongs to.
+    pub fn owner(&self, id: &ObjectId) -> Option<SetId> {
+        self.lock().owner.get(id).cloned()
+    }
+
+    /// Objects for which `matches` holds, with their sets: what a new list of a watch has to show again.
+    pub fn matching(&self, matches: impl Fn(&ObjectId) -> bool) -> Vec<ObjectId> {
+        self.lock().owner.keys().filter(|id| matches(id)).cloned().collect()
+    }
+
+    /// Forgets that `set` would like to have objects, when its resource is gone.
+    pub fn forget_wishes(&self, set: &str) {
+        self.lock().wanted.retain(|_, sets| {
+            sets.remove(set);
+            !sets.is_empty()
+        });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Every change keeps `sets` and `owner` in step before anything could panic.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn take(&mut self, id: &ObjectId, owner: &SetId) {
+        self.owner.remove(id);
+        if let Some(objects) = self.sets.get_mut(owner) {
+            objects.remove(id);
+            if objects.is_empty() {
+                self.sets.remove(owner);
+            }
+        }
+    }
+
+    fn waiting_for(&mut self, id: &ObjectId) -> Vec<SetId> {
+        self.wanted.remove(id).into_iter().flatten().collect()
+    }
+}

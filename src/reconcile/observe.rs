@@ -1,0 +1,109 @@
+//! Reads: what is remembered of a release, which of its objects are there, and who has those that are not ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use kube::core::GroupVersionKind;
+use serde_json::Value as Json;
+
+use crate::cluster::Error;
+use crate::cluster::objects::Target;
+use crate::reconcile::context::{Memo, WatchState};
+use crate::reconcile::desire::Desired;
+use crate::reconcile::objects::known;
+use crate::reconcile::pass::{Pass, ServedKinds};
+use crate::release::plan::{Controller, Foreign, Observed};
+use crate::release::{Gvk, ReleaseId, labels};
+
+/// How long a first list of a kind is waited for; after that its objects are read one by one.
+const SYNC_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How many objects are read at once.
+pub(crate) const IN_FLIGHT: usize = 16;
+
+impl Pass<'_> {
+    /// Sees to it that the kinds are watched, and waits until their first lists are complete. What can be watched is then
+    /// known completely; gives the kinds that cannot.
+    pub(crate) async fn watch(&self, kinds: &BTreeSet<Gvk>) -> Result<ServedKinds, Error> {
+        let mut served = ServedKinds::new();
+        for gvk in kinds {
+            let name = GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind);
+            match self.context.discovery.resolve(&name).await {
+                Ok(found) => served.insert(gvk.clone(), found),
+                // Whoever wants to apply such an object will be told.
+                Err(Error::NotServed { .. }) => None,
+                Err(error) => return Err(error),
+            };
+        }
+        let watchable = served.values().filter(|served| served.watchable);
+        let mut states: Vec<_> = watchable.flat_map(|served| self.context.watching.ensure(served)).collect();
+        let synced = async {
+            for state in &mut states {
+                // A watch that fails tells nothing; its objects are then read one by one.
+                let _known = state.wait_for(|state| *state != WatchState::Starting).await;
+            }
+        };
+        // Not in time: read one by one too.
+        let _in_time = tokio::time::timeout(SYNC_DEADLINE, synced).await;
+        Ok(served)
+    }
+
+    /// What the cluster has under the names of `desired`, and what else is ours.
+    pub(crate) async fn observe(
+        &self,
+        desired: &Desired,
+        served: &ServedKinds,
+        memo: &Memo,
+    ) -> Result<Observed, Error> {
+        let ours = self.context.objects.of(&self.set);
+        let unknown = desired.iter().filter(|object| !ours.contains_key(&object.id));
+        let reads: Vec<_> = unknown.filter_map(|object| Some((object.id.clone(), Arc::clone(served.get(&object.gvk())?)))).collect();
+        let reads = reads.into_iter().map(|(id, served)| async move {
+            let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
+            let found = self.context.cluster.get(target).await;
+            found.map(|object| (id, object))
+        });
+        let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(IN_FLIGHT).collect().await;
+        let mut others = BTreeMap::new();
+        for answer in found {
+            let (id, object) = answer?;
+            let Some(object) = object else { continue };
+            match part_of(&object) {
+                Some(set) if *set == *self.set => drop(self.context.objects.observe(&id, set, known(&object))),
+                _ => drop(others.insert(id, foreign(&object))),
+            }
+        }
+        let ours = self.context.objects.of(&self.set).into_iter().map(|(id, known)| (id, known.live)).collect();
+        Ok(Observed { ours, foreign: others, applied: memo.applied.clone() })
+    }
+}
+
+fn part_of(object: &Json) -> Option<&str> {
+    object.pointer("/metadata/labels")?.get(labels::PART_OF)?.as_str()
+}
+
+/// What is known of an object that is not known to be ours.
+fn foreign(object: &Json) -> Foreign {
+    let known = known(object);
+    let annotation = |name| object.pointer("/metadata/annotations")?.get(name)?.as_str();
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Json::as_array).into_iter().flatten();
+    let text = |owner: &Json, field| owner.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let controller = owners.clone().find(|owner| owner["controller"] == true).map(|owner| Controller {
+        uid: text(owner, "uid"),
+        description: format!("{} {}", text(owner, "kind"), text(owner, "name")),
+    });
+    let helm_release = annotation(labels::RELEASE_NAME).map(|name| ReleaseId {
+        name: name.to_owned(),
+        namespace: annotation(labels::RELEASE_NAMESPACE).unwrap_or_default().to_owned(),
+    });
+    Foreign {
+        uid: known.live.uid,
+        resource_version: known.live.resource_version,
+        part_of: part_of(object).map(str::to_owned),
+        controller,
+        helm_release,
+        deleting: known.live.deleting,
+    }
+}

@@ -1,0 +1,202 @@
+//! What a pass is about, and the order of its five steps.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use crate::cluster;
+use crate::cluster::discovery::Served;
+use crate::reconcile::carry_out::Outcome;
+use crate::reconcile::context::{Context, Controller, Memo};
+use crate::reconcile::objects::SetId;
+use crate::reconcile::queue::Again;
+use crate::reconcile::resource::{Key, Resource};
+use crate::release::{Digest, Gvk, ObjectId, ReleaseId, applyset, check_release_name, plan};
+
+/// A line of the log about the resource of a pass, with operator-sdk's fields.
+macro_rules! log {
+    ($level:ident, $pass:expr, $message:literal $(, $field:ident = $value:expr)* $(,)?) => {{
+        let resource = &$pass.resource;
+        tracing::$level!(
+            target: "helm.controller",
+            namespace = resource.namespace(),
+            name = resource.name(),
+            apiVersion = resource.api_version(),
+            kind = resource.kind(),
+            release = resource.name(),
+            $($field = $value,)*
+            $message
+        );
+    }};
+}
+pub(crate) use log;
+
+/// One look at one resource.
+pub(crate) struct Pass<'a> {
+    pub(crate) context: &'a Arc<Context>,
+    pub(crate) controller: &'a Arc<Controller>,
+    pub(crate) key: Key,
+    /// As it was when the pass began.
+    pub(crate) resource: Arc<Resource>,
+    pub(crate) release: ReleaseId,
+    /// Id of the resource's ApplySet.
+    pub(crate) set: SetId,
+}
+
+/// Why a pass could not go on.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The API server did not answer, or not as hoped.
+    Call(cluster::Error),
+    /// What is asked for cannot be carried out; the user has to change something. Nothing was written.
+    Refused(Refusal),
+}
+
+/// What the user reads in a condition.
+#[derive(Clone, Debug)]
+pub(crate) struct Refusal {
+    /// At which step.
+    pub(crate) cause: Cause,
+    /// In Helm's or the API server's words.
+    pub(crate) message: String,
+}
+
+/// Which step refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// The values, the templates, or what they rendered.
+    Render,
+    /// An object belongs to somebody else.
+    Collision,
+    /// The API server refuses an object, or does not serve its kind.
+    Apply,
+}
+
+impl From<cluster::Error> for Failure {
+    fn from(error: cluster::Error) -> Self {
+        Self::Call(error)
+    }
+}
+
+impl Failure {
+    pub(crate) fn refused(cause: Cause, message: impl Into<String>) -> Self {
+        Self::Refused(Refusal { cause, message: message.into() })
+    }
+
+    pub(crate) fn message(&self) -> String {
+        match self {
+            Self::Call(error) => error.message(),
+            Self::Refused(refusal) => refusal.message.clone(),
+        }
+    }
+}
+
+/// How far the objects are what the chart renders.
+pub(crate) enum Progress {
+    /// Nothing had to be done.
+    InSync,
+    /// A plan was carried out.
+    CarriedOut(Outcome),
+    /// The revision was refused as a whole.
+    Refused(Refusal),
+}
+
+impl<'a> Pass<'a> {
+    pub(crate) fn new(
+        context: &'a Arc<Context>,
+        controller: &'a Arc<Controller>,
+        key: &Key,
+        resource: Arc<Resource>,
+    ) -> Self {
+        let set: SetId = applyset::id(&Self::parent(controller, key)).into();
+        context.register(&set, controller, key);
+        let release = ReleaseId { name: key.name.clone(), namespace: key.namespace.clone() };
+        Self { context, controller, key: key.clone(), resource, release, set }
+    }
+
+    /// Forgets a resource that is gone, or no longer selected.
+    pub(crate) fn forget(context: &Context, controller: &Controller, key: &Key) {
+        controller.forget(key);
+        context.unregister(&applyset::id(&Self::parent(controller, key)));
+    }
+
+    fn parent(controller: &Controller, key: &Key) -> ObjectId {
+        let watch = &controller.entry.watch;
+        let (namespace, name) = (key.namespace.clone(), key.name.clone());
+        ObjectId { group: watch.gvk.group.clone(), kind: watch.gvk.kind.clone(), namespace, name }
+    }
+
+    /// The pass itself.
+    pub(crate) async fn run(&self) -> Result<Again, Failure> {
+        if self.resource.is_deleting() {
+            return self.delete().await;
+        }
+        let memo = self.recall().await?;
+        let inputs = self.inputs();
+        if memo.inputs == Some(inputs) {
+            let served = self.watch(&memo.kinds).await?;
+            if served.len() == memo.kinds.len() && self.is_in_sync(&memo) {
+                return self.report(&memo, &memo, Progress::InSync).await;
+            }
+        }
+        match self.bring_about(&memo, inputs).await {
+            Ok((next, outcome)) => self.report(&next, &memo, Progress::CarriedOut(outcome)).await,
+            Err(Failure::Refused(refusal)) => self.report(&memo, &memo, Progress::Refused(refusal)).await,
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Renders, compares, writes. What was written is remembered, also where not everything could be.
+    async fn bring_about(&self, memo: &Memo, inputs: Digest) -> Result<(Arc<Memo>, Outcome), Failure> {
+        check_release_name(&self.release.name)
+            .map_err(|error| Failure::refused(Cause::Render, error.to_string()))?;
+        let rendered = self.desire(memo, inputs).await?;
+        let served = self.watch(&rendered.kinds()).await?;
+        let desired = self.prepare(rendered, &served)?;
+        let observed = self.observe(&desired, &served, memo).await?;
+        let plan = plan::plan(&observed, &desired.plan).map_err(|refused| self.collision(&refused))?;
+        if memo.recorded != Some(inputs) {
+            self.tell_overrides();
+        }
+        let outcome = self.carry_out(&desired, &plan, &served, memo).await?;
+        Ok((self.record(memo, inputs, desired, &outcome).await?, outcome))
+    }
+
+    /// Whether every object is there as it was sent and answered, and none too many.
+    fn is_in_sync(&self, memo: &Memo) -> bool {
+        let ours = self.context.objects.of(&self.set);
+        ours.len() == memo.applied.len()
+            && memo.applied.iter().all(|(id, applied)| {
+                ours.get(id).is_some_and(|known| {
+                    known.live.uid == applied.uid
+                        && known.live.projection == Some(applied.projection)
+                        && !known.live.deleting
+                })
+            })
+    }
+
+    /// The collision in the user's words, and a wish to be woken when the other lets go.
+    fn collision(&self, refused: &plan::Refused) -> Failure {
+        let mut messages = Vec::new();
+        for collision in &refused.collisions {
+            self.context.objects.want(&collision.id, &self.set);
+            let message = match &collision.holder {
+                plan::Holder::ApplySet(set) => match self.context.describe_owner(set) {
+                    Some(owner) => format!("`{}` belongs to {owner}", collision.id),
+                    None => collision.to_string(),
+                },
+                _ => collision.to_string(),
+            };
+            messages.push(message);
+        }
+        Failure::refused(Cause::Collision, messages.join("; "))
+    }
+
+    /// When to look again although nothing happened.
+    pub(crate) fn later(&self) -> Again {
+        let period = self.controller.entry.watch.reconcile_period.or(self.context.reconcile_period);
+        period.filter(|period| !period.is_zero()).map_or(Again::WhenAsked, Again::After)
+    }
+}
+
+/// How each kind that is served is served.
+pub(crate) type ServedKinds = BTreeMap<Gvk, Arc<Served>>;

@@ -1,0 +1,140 @@
+//! Writes the record of a revision, once its objects are there.
+
+use std::sync::Arc;
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::json;
+
+use crate::cluster::Error;
+use crate::reconcile::carry_out::Outcome;
+use crate::reconcile::context::Memo;
+use crate::reconcile::desire::Desired;
+use crate::reconcile::pass::{Cause, Failure, Pass};
+use crate::reconcile::recall::{self, ANNOTATION};
+use crate::release::Digest;
+use crate::release::record::{Chart, Info, Record, Stamps, Status};
+
+impl Pass<'_> {
+    /// Remembers what was carried out. A revision that is complete gets its record; one that is recorded already does not
+    /// get another one.
+    pub(crate) async fn record(
+        &self,
+        memo: &Memo,
+        inputs: Digest,
+        desired: Desired,
+        outcome: &Outcome,
+    ) -> Result<Arc<Memo>, Failure> {
+        let mut next = Memo {
+            uid: memo.uid.clone(),
+            inputs: outcome.is_complete().then_some(inputs),
+            recorded: memo.recorded,
+            applied: outcome.applied.clone(),
+            kinds: desired.kinds(),
+            records: memo.records.clone(),
+            notes: Some(desired.rendered.notes.clone()),
+            changes_by_itself: desired.rendered.changes_by_itself,
+        };
+        // Kept before anything else is written: a pass that fails below must not send everything again.
+        self.controller.remember(&self.key, next.clone());
+        let history = self.controller.entry.watch.history;
+        if !outcome.is_complete() || history == 0 {
+            return Ok(self.controller.remember(&self.key, next));
+        }
+        if next.recorded == Some(inputs) {
+            self.annotate(memo, &next, inputs).await?;
+        } else {
+            self.write_revision(&mut next, inputs, &desired).await?;
+            self.drop_old_records(&mut next, history).await?;
+        }
+        Ok(self.controller.remember(&self.key, next))
+    }
+
+    /// Keeps the record's annotation true after a correction that made an object anew.
+    async fn annotate(&self, memo: &Memo, next: &Memo, inputs: Digest) -> Result<(), Error> {
+        if memo.applied == next.applied {
+            return Ok(());
+        }
+        let annotations = json!({ANNOTATION: recall::annotation(next, inputs)});
+        let patch = json!({"metadata": {"annotations": annotations}});
+        match self.context.cluster.patch_record(&self.release, next.revision(), &patch).await {
+            // Somebody took the record away; the next revision writes one.
+            Err(error) if error.is_not_found() => {}
+            answer => answer?,
+        }
+        self.count("patch");
+        Ok(())
+    }
+
+    async fn write_revision(&self, next: &mut Memo, inputs: Digest, desired: &Desired) -> Result<(), Failure> {
+        let now = Timestamp::now();
+        let former = self.latest_record(next).await?;
+        let revision = next.revision() + 1;
+        let first = former.as_ref().and_then(|former| former.info.first_deployed).unwrap_or(now);
+        let record = self.new_record(desired, revision, first, now);
+        let stamps = Stamps { created: Some(now.as_second()), modified: None };
+        let too_big = |error: crate::release::Error| Failure::refused(Cause::Apply, error.to_string());
+        let mut secret = record.secret(stamps).map_err(too_big)?;
+        next.records.push(revision);
+        next.recorded = Some(inputs);
+        if let Some(metadata) = secret.get_mut("metadata").and_then(serde_json::Value::as_object_mut) {
+            metadata.insert("annotations".to_owned(), json!({ANNOTATION: recall::annotation(next, inputs)}));
+        }
+        self.context.cluster.write_record(&self.release, revision, &secret).await?;
+        self.count("create");
+        if let Some(mut former) = former.filter(|former| former.info.status == Status::Deployed) {
+            former.info.status = Status::Superseded;
+            let stamps = Stamps { created: None, modified: Some(now.as_second()) };
+            let secret = former.secret(stamps).map_err(too_big)?;
+            let patch = json!({
+                "metadata": {"labels": secret.pointer("/metadata/labels")},
+                "data": secret.get("data"),
+            });
+            self.context.cluster.patch_record(&self.release, former.revision, &patch).await?;
+            self.count("patch");
+        }
+        Ok(())
+    }
+
+    /// The latest record, if there is one that can be read.
+    async fn latest_record(&self, memo: &Memo) -> Result<Option<Record>, Error> {
+        let Some(revision) = memo.records.last() else { return Ok(None) };
+        let secret = self.context.cluster.record(&self.release, *revision).await?;
+        Ok(secret.and_then(|secret| Record::decode(&secret).ok()))
+    }
+
+    fn new_record(&self, desired: &Desired, revision: u32, first: Timestamp, now: Timestamp) -> Record {
+        let chart = &self.controller.entry.chart;
+        let object = |value: &serde_json::Value| value.as_object().cloned().unwrap_or_default();
+        let metadata = serde_json::to_value(&chart.metadata).unwrap_or_default();
+        let description = if revision == 1 { "Install complete" } else { "Upgrade complete" };
+        Record {
+            name: self.release.name.clone(),
+            namespace: self.release.namespace.clone(),
+            info: Info {
+                first_deployed: Some(first),
+                last_deployed: Some(now),
+                description: description.to_owned(),
+                status: Status::Deployed,
+                notes: desired.rendered.notes.clone(),
+                ..Info::default()
+            },
+            chart: Chart { metadata: object(&metadata), values: object(&chart.values), ..Chart::default() },
+            config: object(&desired.rendered.config),
+            manifest: desired.rendered.manifest.clone(),
+            revision,
+            apply_method: "ssa".to_owned(),
+            ..Record::default()
+        }
+    }
+
+    /// Deletes the oldest records, so that `history` are left.
+    async fn drop_old_records(&self, next: &mut Memo, history: u32) -> Result<(), Error> {
+        let history = usize::try_from(history).unwrap_or(usize::MAX);
+        let excess = next.records.len().saturating_sub(history);
+        for revision in next.records.drain(..excess) {
+            self.context.cluster.delete_record(&self.release, revision).await?;
+            self.count("delete");
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,214 @@
+//! What the user reads of a pass: one status patch if anything is different, events, and the log.
+
+use k8s_openapi::api::core::v1::ObjectReference;
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+
+use crate::cluster;
+use crate::cluster::events::{EventType, News};
+use crate::cluster::objects::Part;
+use crate::reconcile::carry_out::Outcome;
+use crate::reconcile::context::Memo;
+use crate::reconcile::pass::{Cause, Failure, Pass, Progress, Refusal, log};
+use crate::reconcile::queue::Again;
+use crate::release::ObjectId;
+use crate::release::projection::Change;
+use crate::status::{self, Blocker, Deployed, FailedStep, Fate, Occasion, Reason, Severity};
+
+impl Pass<'_> {
+    /// Reports `progress`, and says when to look again.
+    pub(crate) async fn report(&self, memo: &Memo, former: &Memo, progress: Progress) -> Result<Again, Failure> {
+        self.tell(memo, former, &progress);
+        let (outcome, again) = match &progress {
+            Progress::InSync => (self.applied(memo), self.later()),
+            Progress::CarriedOut(outcome) if outcome.is_complete() => (self.applied(memo), self.later()),
+            Progress::CarriedOut(outcome) => self.incomplete(memo, outcome),
+            Progress::Refused(refusal) => (failed(memo, refusal), self.later()),
+        };
+        self.write_status(&outcome).await?;
+        Ok(again)
+    }
+
+    /// The revision runs; some of its objects may not be ready yet.
+    fn applied(&self, memo: &Memo) -> status::Outcome {
+        let notes = memo.notes.clone().unwrap_or_else(|| self.deployed_message());
+        let deployed = Deployed { name: self.release.name.clone(), revision: memo.revision().max(1) };
+        let objects = self.context.objects.of(&self.set);
+        let mut waiting: Vec<_> = objects.into_iter().filter(|(_, known)| !known.readiness.is_current()).collect();
+        // What has failed is told before what only takes its time.
+        waiting.sort_by_key(|(_, known)| known.readiness.status != crate::readiness::Status::Failed);
+        let blocker = waiting.into_iter().next().map(|(id, known)| Blocker { id, readiness: known.readiness, cause: None });
+        status::Outcome::Applied { deployed, notes, blocker }
+    }
+
+    /// The NOTES as they stand in the status: a process that has just started does not render to learn them.
+    fn deployed_message(&self) -> String {
+        let conditions = self.resource.status().get("conditions").and_then(Json::as_array);
+        let deployed = conditions.into_iter().flatten().find(|condition| condition["type"] == "Deployed");
+        let message = deployed.and_then(|condition| condition.get("message")).and_then(Json::as_str);
+        message.unwrap_or_default().to_owned()
+    }
+
+    /// Some objects were not accepted, or their former selves are not gone yet.
+    fn incomplete(&self, memo: &Memo, outcome: &Outcome) -> (status::Outcome, Again) {
+        let Some((id, error)) = outcome.failures.first_key_value() else {
+            let gone = |id: &ObjectId| format!("`{id}` is being deleted");
+            let message = outcome.leaving.iter().map(gone).collect::<Vec<_>>().join("; ");
+            // Woken by the watch when it is gone.
+            return (status::Outcome::Progressing { reason: Reason::Progressing, message }, self.later());
+        };
+        let more = match outcome.failures.len() - 1 {
+            0 => String::new(),
+            more => format!(" (and {more} more)"),
+        };
+        tracing::debug!(target: "helm.controller", object = id.to_string(), error = error.message(), "Object not applied");
+        let message = format!("{}{more}", error.message());
+        let step = step(memo, Cause::Apply);
+        if outcome.may_succeed_later() {
+            let failed = status::Outcome::Failed { step, reason: Reason::Retrying, message, fate: Fate::Retry };
+            return (failed, Again::Backoff);
+        }
+        let reason = if error.is_forbidden() { Reason::Forbidden } else { Reason::Refused };
+        (status::Outcome::Failed { step, reason, message, fate: Fate::WaitForUser }, self.later())
+    }
+
+    /// Log lines and events that tell what was done, in operator-sdk's words.
+    fn tell(&self, memo: &Memo, former: &Memo, progress: &Progress) {
+        match progress {
+            Progress::InSync => log!(debug, self, "Reconciled release"),
+            Progress::Refused(refusal) => log!(error, self, "Release failed", error = refusal.message.as_str()),
+            Progress::CarriedOut(outcome) => {
+                for (id, error) in &outcome.failures {
+                    log!(error, self, "Release failed", object = id.to_string(), error = error.message());
+                }
+                for (id, changes) in &outcome.corrected {
+                    self.tell_drift(id, changes);
+                }
+                if memo.revision() == former.revision() {
+                    log!(debug, self, "Reconciled release");
+                    return;
+                }
+                match former.revision() {
+                    0 => log!(info, self, "Installed release"),
+                    _ => log!(info, self, "Upgraded release", force = false),
+                }
+            }
+        }
+    }
+
+    fn tell_drift(&self, id: &ObjectId, changes: &[Change]) {
+        let changes = changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+        log!(info, self, "Corrected drift", object = id.to_string(), changes = changes.as_str());
+        let message = format!("`{id}` has been put back: {changes}");
+        self.publish(EventType::Normal, "DriftCorrected", message);
+    }
+
+    /// The event that operator-sdk publishes before it uses override values.
+    pub(crate) fn tell_overrides(&self) {
+        for (name, value) in &self.controller.entry.overridden {
+            let value = if self.context.suppress_override_values { "****" } else { value };
+            let message = format!("Chart value {name:?} overridden to {value:?} by operator's watches.yaml");
+            self.publish(EventType::Warning, "OverrideValuesInUse", message);
+        }
+    }
+
+    /// Publishes an event, beside the pass: nobody waits for it.
+    fn publish(&self, event_type: EventType, reason: &str, message: String) {
+        let resource = ObjectReference {
+            api_version: Some(self.resource.api_version().to_owned()),
+            kind: Some(self.resource.kind().to_owned()),
+            name: Some(self.resource.name().to_owned()),
+            namespace: Some(self.resource.namespace().to_owned()),
+            uid: Some(self.resource.uid().to_owned()),
+            resource_version: Some(self.resource.resource_version().to_owned()),
+            field_path: None,
+        };
+        let news = News { event_type, reason: reason.to_owned(), message };
+        let (cluster, component) = (self.context.cluster.clone(), self.controller.name.clone());
+        tokio::spawn(async move { cluster.publish(&resource, &component, &news, Timestamp::now()).await });
+    }
+
+    /// Writes the status if it would be another, as one merge patch that fails if somebody has written meanwhile.
+    async fn write_status(&self, outcome: &status::Outcome) -> Result<(), cluster::Error> {
+        // The claim may have changed the resource since the pass began.
+        let current = self.controller.resources.find(&self.key);
+        let resource = current.filter(|resource| resource.uid() == self.resource.uid());
+        let resource = resource.as_ref().unwrap_or(&self.resource);
+        let has_status = self.controller.served.status;
+        let occasion = Occasion {
+            at: Timestamp::now(),
+            generation: if has_status { self.resource.generation() } else { None },
+        };
+        let old = resource.status();
+        let report = status::report((!old.is_null()).then_some(old), outcome, occasion);
+        if report.status == *old {
+            return Ok(());
+        }
+        let patch = json!({
+            "metadata": {"resourceVersion": resource.resource_version()},
+            "status": merge_patch(old, &report.status),
+        });
+        let part = if has_status { Part::Status } else { Part::Main };
+        match self.patch_resource(part, &patch).await {
+            // It went while we looked.
+            Err(error) if error.is_not_found() => return Ok(()),
+            answer => drop(answer?),
+        }
+        for transition in report.transitions {
+            let event_type =
+                if transition.severity == Severity::Warning { EventType::Warning } else { EventType::Normal };
+            self.publish(event_type, transition.reason.name(), transition.message);
+        }
+        Ok(())
+    }
+}
+
+/// Which of operator-sdk's conditions tells of the failure.
+fn step(memo: &Memo, cause: Cause) -> FailedStep {
+    match (memo.revision(), cause) {
+        (0, _) => FailedStep::Install,
+        (_, Cause::Render) => FailedStep::Reconcile,
+        (_, Cause::Collision | Cause::Apply) => FailedStep::Upgrade,
+    }
+}
+
+fn failed(memo: &Memo, refusal: &Refusal) -> status::Outcome {
+    let reason = match refusal.cause {
+        Cause::Render => Reason::RenderFailed,
+        Cause::Collision => Reason::CollisionDetected,
+        Cause::Apply => Reason::Refused,
+    };
+    let (step, message) = (step(memo, refusal.cause), refusal.message.clone());
+    status::Outcome::Failed { step, reason, message, fate: Fate::WaitForUser }
+}
+
+/// The JSON merge patch (RFC 7386) that makes `old` into `new`: members that vanished are null.
+fn merge_patch(old: &Json, new: &Json) -> Json {
+    let (Json::Object(old), Json::Object(new)) = (old, new) else { return new.clone() };
+    let gone = old.keys().filter(|key| !new.contains_key(*key)).map(|key| (key.clone(), Json::Null));
+    let changed = new.iter().filter(|(key, value)| old.get(*key) != Some(value));
+    let changed = changed.map(|(key, value)| (key.clone(), merge_patch(old.get(key).unwrap_or(&Json::Null), value)));
+    Json::Object(gone.chain(changed).collect::<Map<_, _>>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_merge_patch_holds_what_changed_and_nulls_what_vanished() {
+        let old = json!({"a": 1, "b": {"x": 1, "y": 2}, "gone": true, "list": [1]});
+        let new = json!({"a": 1, "b": {"x": 1, "y": 3}, "list": [1, 2], "added": {"k": null}});
+        let patch = merge_patch(&old, &new);
+        assert_eq!(patch, json!({"b": {"y": 3}, "gone": null, "list": [1, 2], "added": {"k": null}}));
+    }
+
+    #[test]
+    fn the_condition_of_a_failure_follows_from_what_ran_before() {
+        let first = Memo::default();
+        let later = Memo { records: vec![1], ..Memo::default() };
+        assert_eq!(step(&first, Cause::Render), FailedStep::Install);
+        assert_eq!(step(&later, Cause::Render), FailedStep::Reconcile);
+        assert_eq!(step(&later, Cause::Collision), FailedStep::Upgrade);
+    }
+}

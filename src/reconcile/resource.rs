@@ -1,0 +1,237 @@
+//! A custom resource as a watch or a call gave it.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::Value as Json;
+
+/// Names a resource among those of one watch. `Display` is `namespace/name`, or the name alone.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// Empty for a cluster-scoped resource.
+    pub namespace: String,
+    /// Also the name of its release.
+    pub name: String,
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.namespace.as_str() {
+            "" => f.write_str(&self.name),
+            namespace => write!(f, "{namespace}/{}", self.name),
+        }
+    }
+}
+
+/// A custom resource, without `managedFields`.
+#[derive(Clone, Debug)]
+pub struct Resource(Json);
+
+impl Resource {
+    /// The resource that `json` is.
+    pub fn new(mut json: Json) -> Self {
+        if let Some(metadata) = json.get_mut("metadata").and_then(Json::as_object_mut) {
+            metadata.remove("managedFields");
+        }
+        Self(json)
+    }
+
+    /// The whole resource.
+    pub fn json(&self) -> &Json {
+        &self.0
+    }
+
+    /// Its key.
+    pub fn key(&self) -> Key {
+        Key { namespace: self.metadata("namespace").to_owned(), name: self.metadata("name").to_owned() }
+    }
+
+    /// `metadata.name`
+    pub fn name(&self) -> &str {
+        self.metadata("name")
+    }
+
+    /// `metadata.namespace`; empty for a cluster-scoped resource.
+    pub fn namespace(&self) -> &str {
+        self.metadata("namespace")
+    }
+
+    /// `metadata.uid`
+    pub fn uid(&self) -> &str {
+        self.metadata("uid")
+    }
+
+    /// `apiVersion`
+    pub fn api_version(&self) -> &str {
+        self.0.get("apiVersion").and_then(Json::as_str).unwrap_or_default()
+    }
+
+    /// `kind`
+    pub fn kind(&self) -> &str {
+        self.0.get("kind").and_then(Json::as_str).unwrap_or_default()
+    }
+
+    /// `metadata.resourceVersion`
+    pub fn resource_version(&self) -> &str {
+        self.metadata("resourceVersion")
+    }
+
+    /// `metadata.generation`
+    pub fn generation(&self) -> Option<i64> {
+        self.0.pointer("/metadata/generation").and_then(Json::as_i64)
+    }
+
+    /// Whether it is being deleted.
+    pub fn is_deleting(&self) -> bool {
+        self.0.pointer("/metadata/deletionTimestamp").is_some()
+    }
+
+    /// `metadata.creationTimestamp`, RFC 3339.
+    pub fn created(&self) -> &str {
+        self.metadata("creationTimestamp")
+    }
+
+    /// The finalizers.
+    pub fn finalizers(&self) -> impl Iterator<Item = &str> {
+        self.0.pointer("/metadata/finalizers").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str)
+    }
+
+    /// The annotation `name`.
+    pub fn annotation(&self, name: &str) -> Option<&str> {
+        self.0.pointer("/metadata/annotations")?.get(name)?.as_str()
+    }
+
+    /// The label `name`.
+    pub fn label(&self, name: &str) -> Option<&str> {
+        self.0.pointer("/metadata/labels")?.get(name)?.as_str()
+    }
+
+    /// `spec`, as it was written.
+    pub fn spec(&self) -> Option<&Json> {
+        self.0.get("spec")
+    }
+
+    /// `status`; null where there is none.
+    pub fn status(&self) -> &Json {
+        self.0.get("status").unwrap_or(&Json::Null)
+    }
+
+    fn metadata(&self, field: &str) -> &str {
+        self.0.pointer("/metadata").and_then(|metadata| metadata.get(field)).and_then(Json::as_str).unwrap_or_default()
+    }
+
+    /// Whether both ask for the same: everything that only users write is equal.
+    fn asks_the_same(&self, other: &Self) -> bool {
+        let asked = |resource: &Self| {
+            let json = &resource.0;
+            let annotations = json.pointer("/metadata/annotations").and_then(Json::as_object).cloned();
+            let mut annotations = annotations.unwrap_or_default();
+            annotations.retain(|name, _| !name.starts_with("applyset.kubernetes.io/"));
+            (annotations, resource.is_deleting(), json.get("spec").cloned())
+        };
+        asked(self) == asked(other)
+    }
+}
+
+/// Whether resource version `a` is newer than `b`. They are numbers of one counter (KEP-5504); what is none is taken for
+/// newer, so that nothing is ever missed.
+pub fn is_newer(a: &str, b: &str) -> bool {
+    match (a.parse::<u128>(), b.parse::<u128>()) {
+        (Ok(a), Ok(b)) => a.cmp(&b) == Ordering::Greater,
+        _ => a != b,
+    }
+}
+
+/// The resources of one watch, each as new as anything has shown it.
+#[derive(Debug, Default)]
+pub struct Resources(Mutex<BTreeMap<Key, Arc<Resource>>>);
+
+impl Resources {
+    /// The resource, if there is one.
+    pub fn find(&self, key: &Key) -> Option<Arc<Resource>> {
+        self.lock().get(key).cloned()
+    }
+
+    /// Keys of all.
+    pub fn keys(&self) -> Vec<Key> {
+        self.lock().keys().cloned().collect()
+    }
+
+    /// Takes what a watch told. `true` if it is news, `false` if we have seen this version or a newer one.
+    pub fn observe(&self, resource: Resource) -> bool {
+        let mut resources = self.lock();
+        let key = resource.key();
+        let known = resources.get(&key);
+        let news = known.is_none_or(|known| {
+            known.uid() != resource.uid() || is_newer(resource.resource_version(), known.resource_version())
+        });
+        if news {
+            resources.insert(key, Arc::new(resource));
+        }
+        news
+    }
+
+    /// Takes the answer to a write of our own. `true` if it shows that somebody asks for something else than `before`
+    /// did: the event that told so will be taken for old.
+    pub fn written(&self, before: &Resource, answer: Resource) -> bool {
+        let changed = !answer.asks_the_same(before);
+        self.observe(answer) && changed
+    }
+
+    /// Forgets a resource that is gone.
+    pub fn forget(&self, key: &Key) -> Option<Arc<Resource>> {
+        self.lock().remove(key)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Resource>>> {
+        // Single inserts and removes cannot be left half done.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn resource(version: &str, replicas: i64) -> Resource {
+        Resource::new(json!({
+            "metadata": {"name": "web", "namespace": "shop", "uid": "u1", "resourceVersion": version, "managedFields": []},
+            "spec": {"replicas": replicas},
+        }))
+    }
+
+    #[test]
+    fn only_what_is_newer_is_news() {
+        let resources = Resources::default();
+        assert!(resources.observe(resource("99", 1)));
+        assert!(!resources.observe(resource("99", 1)));
+        assert!(!resources.observe(resource("98", 2)));
+        assert!(resources.observe(resource("100", 2)));
+        let key = resource("1", 1).key();
+        assert_eq!(resources.find(&key).unwrap().spec(), Some(&json!({"replicas": 2})));
+        assert_eq!(resources.find(&key).unwrap().json().pointer("/metadata/managedFields"), None);
+    }
+
+    #[test]
+    fn a_recreated_resource_is_news_whatever_its_version() {
+        let resources = Resources::default();
+        resources.observe(resource("99", 1));
+        let mut again = resource("98", 1).json().clone();
+        again["metadata"]["uid"] = json!("u2");
+        assert!(resources.observe(Resource::new(again)));
+    }
+
+    #[test]
+    fn the_answer_to_a_write_shows_an_edit_that_came_between() {
+        let resources = Resources::default();
+        let before = resource("5", 1);
+        resources.observe(before.clone());
+        assert!(!resources.written(&before, resource("6", 1)));
+        assert!(resources.written(&before, resource("8", 2)));
+        // The event of that edit, version 7, is old news now.
+        assert!(!resources.observe(resource("7", 2)));
+    }
+}

@@ -1,0 +1,137 @@
+//! What users, and the world, do wrong.
+
+use serde_json::{Value as Json, json};
+
+use crate::support::{Namespace, Operator, Project, condition, condition_text, eventually};
+
+fn is_deployed(resource: &Json) -> bool {
+    condition_text(resource, "Deployed").is_some_and(|text| text.starts_with("True/"))
+}
+
+#[tokio::test]
+async fn values_that_break_the_chart_are_told_in_helms_words_and_the_objects_stay() {
+    let namespace = Namespace::create("broken").await;
+    let operator = Operator::start(&Project::new(), &namespace).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    let before = namespace.find("Deployment", "shop-web").await.unwrap();
+
+    namespace.patch("Web", "shop", json!({"spec": {"replicaCount": -1}})).await;
+    let failed = |web: &Json| condition(web, "Irreconcilable").is_some();
+    let web = namespace.until("Web", "shop", "it says what is wrong", failed).await;
+    let message = condition(&web, "Irreconcilable").unwrap()["message"].as_str().unwrap();
+    assert!(message.contains("execution error at (web/templates/"), "{message}");
+    assert_eq!(condition_text(&web, "Ready").unwrap().split('/').next(), Some("False"));
+    let after = namespace.find("Deployment", "shop-web").await.unwrap();
+    assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
+    // Tried once, not again and again.
+    assert!(operator.logged("Release failed").len() <= 2, "{:?}", operator.logged("Release failed"));
+
+    namespace.patch("Web", "shop", json!({"spec": {"replicaCount": 2}})).await;
+    let mended = |web: &Json| condition(web, "Irreconcilable").is_none() && is_deployed(web);
+    namespace.until("Web", "shop", "it is mended", mended).await;
+}
+
+#[tokio::test]
+async fn a_resource_that_never_worked_says_install_error() {
+    let namespace = Namespace::create("never").await;
+    let _operator = Operator::start(&Project::new(), &namespace).await;
+    namespace.create_resource("Web", "shop", json!({"replicaCount": -1})).await;
+    let failed = |web: &Json| condition_text(web, "ReleaseFailed").as_deref() == Some("True/InstallError");
+    namespace.until("Web", "shop", "it says that the install failed", failed).await;
+    assert!(namespace.names("Deployment").await.is_empty());
+}
+
+#[tokio::test]
+async fn an_object_that_the_api_server_refuses_is_named_and_the_others_stay() {
+    let namespace = Namespace::create("refused").await;
+    let _operator = Operator::start(&Project::new(), &namespace).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    namespace.patch("Web", "shop", json!({"spec": {"service": {"port": 99999}}})).await;
+    let failed = |web: &Json| condition_text(web, "ReleaseFailed").as_deref() == Some("True/UpgradeError");
+    let web = namespace.until("Web", "shop", "it says what was refused", failed).await;
+    let message = condition(&web, "ReleaseFailed").unwrap()["message"].as_str().unwrap();
+    assert!(message.contains("Service") && message.contains("shop-web"), "{message}");
+    let service = namespace.find("Service", "shop-web").await.unwrap();
+    assert_eq!(service["spec"]["ports"][0]["port"], 80);
+}
+
+#[tokio::test]
+async fn the_second_of_two_resources_with_one_object_names_the_first_and_takes_over_when_it_goes() {
+    let namespace = Namespace::create("collision").await;
+    let _operator = Operator::start(&Project::new(), &namespace).await;
+    namespace.create_resource("Minimart", "first", json!({})).await;
+    namespace.until("Minimart", "first", "it is deployed", is_deployed).await;
+    let before = namespace.find("ConfigMap", "minimart").await.unwrap();
+
+    namespace.create_resource("Minimart", "second", json!({})).await;
+    let failed = |mart: &Json| condition(mart, "ReleaseFailed").is_some();
+    let second = namespace.until("Minimart", "second", "it names the first", failed).await;
+    let message = condition(&second, "ReleaseFailed").unwrap()["message"].as_str().unwrap();
+    assert!(message.contains("ConfigMap") && message.contains(&format!("Minimart {}/first", namespace.name)), "{message}");
+    assert!(namespace.find("Deployment", "second-minimart").await.is_none());
+    assert_eq!(namespace.find("ConfigMap", "minimart").await.unwrap(), before);
+
+    namespace.delete("Minimart", "first").await;
+    namespace.until("Minimart", "second", "it takes over", is_deployed).await;
+}
+
+#[tokio::test]
+async fn killed_at_any_moment_and_started_again_it_reaches_the_same_end() {
+    let namespace = Namespace::create("killed").await;
+    let project = Project::new();
+    // Each round is cut off a little later: before the claim, between writes, before the record, before the status.
+    for round in 0..8 {
+        let name = format!("shop-{round}");
+        let operator = Operator::start(&project, &namespace).await;
+        let calls_before = operator.calls().len();
+        namespace.create_resource("Web", &name, json!({})).await;
+        eventually("it has begun", || async { (operator.calls().len() >= calls_before + round).then_some(()) }).await;
+        operator.kill();
+    }
+    let _operator = Operator::start(&project, &namespace).await;
+    for round in 0..8 {
+        let name = format!("shop-{round}");
+        let web = namespace.until("Web", &name, "it is deployed", is_deployed).await;
+        assert_eq!(web["status"]["deployedRelease"]["revision"], 1);
+        for kind in ["Deployment", "Service", "ConfigMap", "ServiceAccount"] {
+            assert!(namespace.find(kind, &format!("{name}-web")).await.is_some(), "{kind} {name}");
+        }
+    }
+    // And cut off while it deletes.
+    for round in 0..8 {
+        let name = format!("shop-{round}");
+        let operator = Operator::start(&project, &namespace).await;
+        namespace.delete("Web", &name).await;
+        operator.kill();
+    }
+    let _operator = Operator::start(&project, &namespace).await;
+    for round in 0..8 {
+        namespace.until_gone("Web", &format!("shop-{round}")).await;
+        namespace.until_gone("Secret", &format!("sh.helm.release.v1.shop-{round}.v1")).await;
+        namespace.until_gone("Deployment", &format!("shop-{round}-web")).await;
+    }
+}
+
+#[tokio::test]
+async fn only_the_leader_works_and_the_next_one_takes_over_at_once_when_it_leaves() {
+    let namespace = Namespace::create("lease").await;
+    let project = Project::new();
+    let flags = [
+        "--leader-elect",
+        "--leader-election-id=test-lease",
+        &format!("--leader-election-namespace={}", namespace.name),
+    ];
+    let first = Operator::start_with(&project, &namespace, &flags).await;
+    let holder = || async { namespace.find("Lease", "test-lease").await?["spec"]["holderIdentity"].as_str().map(str::to_owned) };
+    let first_holder = eventually("the first holds the lease", holder).await;
+    let second = Operator::start_with(&project, &namespace, &flags).await;
+    namespace.create_resource("Web", "one", json!({})).await;
+    namespace.until("Web", "one", "it is deployed", is_deployed).await;
+    assert!(second.calls().iter().all(|call| !call.is_write()));
+    first.terminate().await;
+    eventually("the second holds the lease", || async { holder().await.filter(|holder| *holder != first_holder) }).await;
+    namespace.create_resource("Web", "two", json!({})).await;
+    namespace.until("Web", "two", "it is deployed by the second", is_deployed).await;
+}

@@ -1,0 +1,15 @@
+//! The operator as its users run it, against a real API server: needs the control plane's programs, which
+//! `cargo run -p testbed -- build` makes, and fails without them.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+mod faults;
+mod lifecycle;
+mod quiet;
+mod support;

@@ -1,0 +1,61 @@
+//! A real API server for all tests of this binary, and for each test a namespace, a project and an operator of its own.
+
+mod namespace;
+mod operator;
+mod project;
+
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value as Json;
+use testbed::{ControlPlane, Controllers, Options};
+
+pub use namespace::Namespace;
+pub use operator::Operator;
+pub use project::Project;
+
+/// How long anything may take before a test fails: far longer than it should, so that a busy machine is no failure.
+const DEADLINE: Duration = Duration::from_secs(60);
+
+/// The control plane: API server and etcd, with a controller-manager, so that Deployments make ReplicaSets and what has no
+/// owner any more is collected. No node: Pods stay Pending.
+pub fn plane() -> &'static ControlPlane {
+    static PLANE: OnceLock<ControlPlane> = OnceLock::new();
+    PLANE.get_or_init(|| {
+        // A thread of its own: the runtime of the test that comes first must not own what all use.
+        let start = || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            runtime.block_on(async {
+                let options = Options { controllers: Controllers::All, audit: true, ..Options::default() };
+                let plane = ControlPlane::start(options).await.unwrap();
+                project::install_definitions(&plane.client().await.unwrap()).await;
+                plane
+            })
+        };
+        std::thread::spawn(start).join().unwrap()
+    })
+}
+
+/// Waits until `probe` finds something, and gives it.
+pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(found) = probe().await {
+            return found;
+        }
+        assert!(Instant::now() < end, "not within {DEADLINE:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+/// The condition of that type in the status of `resource`.
+pub fn condition<'a>(resource: &'a Json, condition_type: &str) -> Option<&'a Json> {
+    let conditions = resource.pointer("/status/conditions")?.as_array()?;
+    conditions.iter().find(|condition| condition["type"] == condition_type)
+}
+
+/// Status and reason of a condition, such as `True/InstallSuccessful`.
+pub fn condition_text(resource: &Json, condition_type: &str) -> Option<String> {
+    let condition = condition(resource, condition_type)?;
+    Some(format!("{}/{}", condition["status"].as_str()?, condition["reason"].as_str().unwrap_or_default()))
+}

@@ -1,0 +1,91 @@
+//! A namespace for one test, and the calls a user would make in it.
+
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::core::GroupVersionKind;
+use serde_json::{Value as Json, json};
+
+use crate::support::{eventually, plane};
+
+/// A namespace of a random name. It stays after the test: the control plane is thrown away.
+pub struct Namespace {
+    pub client: kube::Client,
+    pub name: String,
+}
+
+/// The kinds that tests speak of, by name.
+fn resource(kind: &str) -> ApiResource {
+    let (group, version) = match kind {
+        "Minimart" | "Web" => ("charts.samutup.com", "v1alpha1"),
+        "Deployment" => ("apps", "v1"),
+        "Lease" => ("coordination.k8s.io", "v1"),
+        "ClusterRole" => ("rbac.authorization.k8s.io", "v1"),
+        _ => ("", "v1"),
+    };
+    ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
+}
+
+impl Namespace {
+    /// A new namespace, named after `test`.
+    pub async fn create(test: &str) -> Self {
+        let client = plane().client().await.unwrap();
+        let name = format!("{test}-{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
+        let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource("Namespace"));
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
+        Self { client, name }
+    }
+
+    pub fn api(&self, kind: &str) -> Api<DynamicObject> {
+        match kind {
+            "ClusterRole" => Api::all_with(self.client.clone(), &resource(kind)),
+            _ => Api::namespaced_with(self.client.clone(), &self.name, &resource(kind)),
+        }
+    }
+
+    /// The object, if there is one.
+    pub async fn find(&self, kind: &str, name: &str) -> Option<Json> {
+        let found = self.api(kind).get_opt(name).await.unwrap();
+        found.map(|object| serde_json::to_value(object).unwrap())
+    }
+
+    /// Names of all objects of a kind, sorted.
+    pub async fn names(&self, kind: &str) -> Vec<String> {
+        let list = self.api(kind).list(&Default::default()).await.unwrap();
+        let mut names: Vec<_> = list.items.into_iter().filter_map(|object| object.metadata.name).collect();
+        names.sort();
+        names
+    }
+
+    /// Creates a custom resource.
+    pub async fn create_resource(&self, kind: &str, name: &str, spec: Json) -> Json {
+        let object = json!({
+            "apiVersion": "charts.samutup.com/v1alpha1", "kind": kind,
+            "metadata": {"name": name, "namespace": self.name}, "spec": spec,
+        });
+        let created = self.api(kind).create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await;
+        serde_json::to_value(created.unwrap()).unwrap()
+    }
+
+    /// Merge-patches an object as another manager than the operator.
+    pub async fn patch(&self, kind: &str, name: &str, patch: Json) -> Json {
+        let params = PatchParams { field_manager: Some("jane".to_owned()), ..PatchParams::default() };
+        let patched = self.api(kind).patch(name, &params, &Patch::Merge(patch)).await.unwrap();
+        serde_json::to_value(patched).unwrap()
+    }
+
+    pub async fn delete(&self, kind: &str, name: &str) {
+        self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
+    }
+
+    /// Waits until the object is as `test` wants it, and gives it.
+    pub async fn until(&self, kind: &str, name: &str, what: &str, test: impl Fn(&Json) -> bool) -> Json {
+        let probe = || async { self.find(kind, name).await.filter(|object| test(object)) };
+        eventually(&format!("{kind} {}/{name}: {what}", self.name), probe).await
+    }
+
+    /// Waits until the object is gone.
+    pub async fn until_gone(&self, kind: &str, name: &str) {
+        let probe = || async { self.find(kind, name).await.is_none().then_some(()) };
+        eventually(&format!("{kind} {}/{name} is gone", self.name), probe).await;
+    }
+}

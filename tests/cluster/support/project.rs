@@ -1,0 +1,78 @@
+//! A user's project: `watches.yaml` and charts, in a folder of its own.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::Value as Json;
+use testbed::guard::Folder;
+
+use crate::support::eventually;
+
+/// A copy of this repository's charts that a test may change.
+pub struct Project {
+    folder: Folder,
+}
+
+fn repository() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+impl Project {
+    /// This repository's `watches.yaml` and charts.
+    pub fn new() -> Self {
+        let folder = Folder::new("chart-operator-project-").unwrap();
+        copy(&repository().join("helm-charts"), &folder.path().join("helm-charts"));
+        fs::copy(repository().join("watches.yaml"), folder.path().join("watches.yaml")).unwrap();
+        let project = Self { folder };
+        project.edit("watches.yaml", |text| {
+            text.replace("chart: ", &format!("chart: {}/", project.folder.path().display()))
+        });
+        project
+    }
+
+    /// The path of its `watches.yaml`.
+    pub fn watches(&self) -> PathBuf {
+        self.folder.path().join("watches.yaml")
+    }
+
+    /// Changes one of its files.
+    pub fn edit(&self, file: &str, change: impl FnOnce(String) -> String) {
+        let path = self.folder.path().join(file);
+        fs::write(&path, change(fs::read_to_string(&path).unwrap_or_default())).unwrap();
+    }
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &target);
+        } else {
+            fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
+
+/// Applies the CustomResourceDefinitions of this repository, and waits until they are served.
+pub async fn install_definitions(client: &kube::Client) {
+    let gvk = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from_gvk(&gvk));
+    for entry in fs::read_dir(repository().join("config/crd/bases")).unwrap() {
+        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
+        let definition: Json = chart_operator::yaml::to_json(&text, chart_operator::yaml::Numbers::Exact).unwrap();
+        let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
+        let params = PatchParams::apply("tests").force();
+        api.patch(&name, &params, &Patch::Apply(&definition)).await.unwrap();
+        eventually(&format!("{name} is established"), || async {
+            let found = serde_json::to_value(api.get(&name).await.ok()?).ok()?;
+            let conditions = found.pointer("/status/conditions")?.as_array()?.clone();
+            let established = |condition: &Json| condition["type"] == "Established" && condition["status"] == "True";
+            conditions.iter().any(established).then_some(())
+        })
+        .await;
+    }
+}
