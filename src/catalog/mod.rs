@@ -54,9 +54,10 @@ impl Entry {
     /// # Errors
     /// The text of the error: values of a wrong shape, or a template that does not parse.
     pub fn chart_for(&self, values: &Json) -> Result<(Arc<Chart>, Arc<Compiled>), String> {
-        let chart = match self.chart.dependencies.is_empty() && self.chart.metadata.dependencies.is_empty() {
-            true => Arc::clone(&self.chart),
-            false => Arc::new(dependency::process(&self.chart, values).map_err(|error| error.to_string())?),
+        let chart = if self.chart.dependencies.is_empty() && self.chart.metadata.dependencies.is_empty() {
+            Arc::clone(&self.chart)
+        } else {
+            Arc::new(dependency::process(&self.chart, values).map_err(|error| error.to_string())?)
         };
         let mut names = Vec::new();
         charts(&chart, "", &mut names);

@@ -14,8 +14,8 @@ use crate::catalog;
 use crate::cli::{address, serve, version};
 use crate::diagnostic::Diagnostic;
 use crate::metrics::Build;
-use crate::operator::{self, Running};
 use crate::operator::options::{LeaderElection, MetricsSecurity, RunOptions};
+use crate::operator::{self, Running};
 use crate::telemetry::{self, Colour, Level, Style, TimeEncoding};
 use crate::watches::duration;
 

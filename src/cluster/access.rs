@@ -47,9 +47,7 @@ impl Cluster {
         let reviews = Api::<SubjectAccessReview>::all(self.client());
         let what = || "ask what a user may".to_owned();
         let status = self.call("POST", what, reviews.create(&params, &review)).await?.status.unwrap_or_default();
-        match status.allowed {
-            true => Ok(Access::Allowed),
-            false => Ok(Access::Denied { user: user.username.unwrap_or_default() }),
-        }
+        let denied = || Access::Denied { user: user.username.unwrap_or_default() };
+        Ok(if status.allowed { Access::Allowed } else { denied() })
     }
 }

@@ -90,7 +90,7 @@ impl Discovery {
         let core = self.cluster.call("GET", core, client.list_core_api_versions_aggregated()).await?;
         let groups = || "read the API groups".to_owned();
         let groups = self.cluster.call("GET", groups, client.list_api_groups_aggregated()).await?;
-        let version = KubeVersion::parse(&info.git_version).unwrap_or(KubeVersion {
+        let version = KubeVersion::parse(&info.git_version).unwrap_or_else(|| KubeVersion {
             normalized: format!("v{}.{}.0", info.major, info.minor),
             version: info.git_version,
             major: info.major,
@@ -113,9 +113,10 @@ impl Discovery {
         let client = self.cluster.client();
         let what = || format!("read what `{api_version}` serves");
         let list = async {
-            match api_version.contains('/') {
-                true => client.list_api_group_resources(api_version).await,
-                false => client.list_core_api_resources(api_version).await,
+            if api_version.contains('/') {
+                client.list_api_group_resources(api_version).await
+            } else {
+                client.list_core_api_resources(api_version).await
             }
         };
         match self.cluster.call("GET", what, list).await {
@@ -134,8 +135,7 @@ fn api_versions<'a>(groups: impl Iterator<Item = &'a APIGroupDiscovery>) -> BTre
         let name = group.metadata.as_ref().and_then(|metadata| metadata.name.as_deref()).unwrap_or_default();
         for version in &group.versions {
             let version_name = version.version.as_deref().unwrap_or_default();
-            let api_version =
-                if name.is_empty() { version_name.to_owned() } else { format!("{name}/{version_name}") };
+            let api_version = if name.is_empty() { version_name.to_owned() } else { format!("{name}/{version_name}") };
             let kinds = version.resources.iter().filter_map(|resource| resource.response_kind.as_ref()?.kind.as_ref());
             served.extend(kinds.map(|kind| format!("{api_version}/{kind}")));
             served.insert(api_version);

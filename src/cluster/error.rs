@@ -79,8 +79,7 @@ impl Error {
         match status.code {
             // Quota is given back by others; everything else that is forbidden needs a role.
             403 if status.message.contains("exceeded quota") => Fate::Retry,
-            400 | 401 | 403 | 405 | 406 | 413 | 415 | 422 => Fate::User,
-            404 => Fate::User,
+            400 | 401 | 403..=406 | 413 | 415 | 422 => Fate::User,
             500 if MALFORMED.iter().any(|text| status.message.contains(text)) => Fate::User,
             _ => Fate::Retry,
         }
@@ -133,7 +132,11 @@ mod tests {
             (409, "the object has been modified", Fate::Retry),
             (429, "too many requests", Fate::Retry),
             (500, "etcdserver: request timed out", Fate::Retry),
-            (500, "failed to create typed patch object (a/b; v1, Kind=Service): .spec.x: field not declared", Fate::User),
+            (
+                500,
+                "failed to create typed patch object (a/b; v1, Kind=Service): .spec.x: field not declared",
+                Fate::User,
+            ),
             (503, "the server is currently unable to handle the request", Fate::Retry),
         ] {
             assert_eq!(refused(code, message).fate(), fate, "{code} {message}");
@@ -145,9 +148,6 @@ mod tests {
     #[test]
     fn the_message_names_the_call_and_what_the_server_said() {
         let error = refused(422, "Service \"b\" is invalid: spec.ports: Required value");
-        assert_eq!(
-            error.message(),
-            "cannot apply `Service a/b`: Service \"b\" is invalid: spec.ports: Required value"
-        );
+        assert_eq!(error.message(), "cannot apply `Service a/b`: Service \"b\" is invalid: spec.ports: Required value");
     }
 }

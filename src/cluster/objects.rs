@@ -152,8 +152,13 @@ mod tests {
     fn served(group: &str, kind: &str, plural: &str, namespaced: bool) -> Served {
         let version = "v1".to_owned();
         let api_version = if group.is_empty() { version.clone() } else { format!("{group}/{version}") };
-        let resource =
-            ApiResource { group: group.to_owned(), version, api_version, kind: kind.to_owned(), plural: plural.to_owned() };
+        let resource = ApiResource {
+            group: group.to_owned(),
+            version,
+            api_version,
+            kind: kind.to_owned(),
+            plural: plural.to_owned(),
+        };
         Served { resource, namespaced, status: true, watchable: true }
     }
 

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use k8s_openapi::api::core::v1::Secret;
 use kube::Api;
 use kube::core::PartialObjectMeta;
 use kube::core::params::{ListParams, Preconditions};
-use k8s_openapi::api::core::v1::Secret;
 use serde_json::Value as Json;
 
 use crate::cluster::discovery::Served;

@@ -94,11 +94,12 @@ async fn kind_served(start: &Start) -> Arc<Served> {
         };
         let message = error.message();
         if message != reported {
-            match error {
-                Error::NotServed { .. } => tracing::warn!(target: "helm.controller", apiVersion = gvk.api_version(),
-                    kind = gvk.kind, "Kind is not served yet, waiting for its CustomResourceDefinition"),
-                _ => tracing::error!(target: "helm.controller", apiVersion = gvk.api_version(), kind = gvk.kind,
-                    error = message, "Kind cannot be looked up, trying again"),
+            if matches!(error, Error::NotServed { .. }) {
+                tracing::warn!(target: "helm.controller", apiVersion = gvk.api_version(), kind = gvk.kind,
+                    "Kind is not served yet, waiting for its CustomResourceDefinition");
+            } else {
+                tracing::error!(target: "helm.controller", apiVersion = gvk.api_version(), kind = gvk.kind,
+                    error = message, "Kind cannot be looked up, trying again");
             }
             reported = message;
         }

@@ -68,11 +68,10 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
 /// See [`Error`]. An API server that is away is none: it is waited for.
 pub async fn run(options: &RunOptions, catalog: &Catalog, running: Running) -> Result<(), Error> {
     let Running { cluster, metrics, gate, stop } = running;
-    match &options.namespaces {
-        Some(namespaces) => {
-            tracing::info!(target: "cmd", Namespaces = namespaces.join(","), "Watching namespaces.");
-        }
-        None => tracing::info!(target: "cmd", "Watching all namespaces."),
+    if let Some(namespaces) = &options.namespaces {
+        tracing::info!(target: "cmd", Namespaces = namespaces.join(","), "Watching namespaces.");
+    } else {
+        tracing::info!(target: "cmd", "Watching all namespaces.");
     }
     let discovery = Discovery::new(cluster.clone());
     let Some(capabilities) = first_capabilities(&discovery, &gate, stop.clone()).await else { return Ok(()) };
@@ -104,12 +103,11 @@ pub async fn run(options: &RunOptions, catalog: &Catalog, running: Running) -> R
         };
         controllers.spawn(controller::run(start));
     }
-    let result = match &options.leader_election {
-        Some(election) => lead(&cluster, election, &metrics, &leading, stop).await,
-        None => {
-            stopped(stop).await;
-            Ok(())
-        }
+    let result = if let Some(election) = &options.leader_election {
+        lead(&cluster, election, &metrics, &leading, stop).await
+    } else {
+        stopped(stop).await;
+        Ok(())
     };
     if result.is_ok() && tokio::time::timeout(GRACE, controllers.join_all()).await.is_err() {
         tracing::warn!(target: "setup", "Passes still under way after the grace period are cut off");
@@ -165,8 +163,7 @@ async fn lead(
     let identity = format!("{}_{}", hostname::get().unwrap_or_default().to_string_lossy(), uuid::Uuid::new_v4());
     let status = metrics.leader.get_or_create_owned(&metrics::Lease { name: election.id.clone() });
     tracing::info!(target: "leaderelection", "attempting to acquire leader lease {namespace}/{}...", election.id);
-    let mut campaign =
-        lease::campaign(cluster, &namespace, &election.id, &identity).await.map_err(Error::Lease)?;
+    let mut campaign = lease::campaign(cluster, &namespace, &election.id, &identity).await.map_err(Error::Lease)?;
     let result = tokio::select! {
         won = campaign.won() => {
             if won {

@@ -7,9 +7,9 @@ use futures::{FutureExt as _, StreamExt as _};
 use kube::core::params::Preconditions;
 use serde_json::{Value as Json, json};
 
-use crate::cluster::{Error, Fate};
 use crate::cluster::discovery::Served;
 use crate::cluster::objects::{Part, Target};
+use crate::cluster::{Error, Fate};
 use crate::metrics::{Drift, OfController, Write};
 use crate::reconcile::context::Memo;
 use crate::reconcile::desire::Desired;
@@ -58,6 +58,7 @@ impl Pass<'_> {
         memo: &Memo,
     ) -> Result<Outcome, Error> {
         let mut outcome = Outcome { leaving: plan.leaving.clone(), ..Outcome::default() };
+        plan.leaving.iter().for_each(|id| self.context.objects.want(id, &self.set));
         outcome.applied = in_sync(desired, plan, memo);
         let controller = OfController { controller: self.controller.name.clone() };
         let avoided = u64::try_from(outcome.applied.len()).unwrap_or(u64::MAX);
@@ -134,16 +135,13 @@ impl Pass<'_> {
         reason: &Reason,
         served: Option<&Arc<Served>>,
     ) -> Result<(Json, Vec<Change>), Error> {
-        let found;
-        let served = match served {
-            Some(served) => served,
+        let served = if let Some(served) = served {
+            Arc::clone(served)
+        } else {
             // Its definition may have been applied a moment ago.
-            None => {
-                found = self.context.discovery.resolve(&gvk(object)).await?;
-                &found
-            }
+            self.context.discovery.resolve(&gvk(object)).await?
         };
-        let target = Target { served, namespace: &object.id.namespace, name: &object.id.name };
+        let target = Target { served: &served, namespace: &object.id.namespace, name: &object.id.name };
         let cluster = &self.context.cluster;
         match reason {
             Reason::Adopt(adoption) => {
@@ -220,7 +218,7 @@ impl Pass<'_> {
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
         self.context.cluster.delete(target, only).await?;
         self.count("delete");
-        drop(self.context.objects.lose(id, None));
+        self.lose(id);
         Ok(())
     }
 
@@ -238,8 +236,14 @@ impl Pass<'_> {
             answer => drop(answer?),
         }
         self.count("patch");
-        drop(self.context.objects.lose(id, None));
+        self.lose(id);
         Ok(())
+    }
+
+    /// An object is no longer ours; another resource may have waited for it.
+    fn lose(&self, id: &ObjectId) {
+        let woken = self.context.objects.lose(id, None).into_iter();
+        self.context.wake(woken.filter(|set| *set != self.set));
     }
 
     /// Counts a write.

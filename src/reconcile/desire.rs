@@ -9,9 +9,9 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::catalog::Entry;
-use crate::cluster::chain;
 use crate::chart::Chart;
 use crate::chart::version::meets;
+use crate::cluster::chain;
 use crate::cluster::world::{ClusterWorld, Scope as Sight};
 use crate::reconcile::context::Memo;
 use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
@@ -82,7 +82,8 @@ impl Pass<'_> {
 
     /// Renders the chart. What would come out different is taken from the record instead, if it was rendered from the same.
     pub(crate) async fn desire(&self, memo: &Memo, inputs: Digest) -> Result<Rendered, Failure> {
-        if memo.changes_by_itself && memo.recorded == Some(inputs)
+        if memo.changes_by_itself
+            && memo.recorded == Some(inputs)
             && let Some(secret) = self.context.cluster.record(&self.release, memo.revision()).await?
             && let Ok(record) = Record::decode(&secret)
         {
@@ -107,9 +108,7 @@ impl Pass<'_> {
             namespace => Sight::Namespace(namespace.to_owned()),
         };
         let start = std::time::Instant::now();
-        let render = move || {
-            job.render(Rc::new(ClusterWorld::new(cluster, discovery, runtime, sight)))
-        };
+        let render = move || job.render(Rc::new(ClusterWorld::new(cluster, discovery, runtime, sight)));
         let rendered = match tokio::task::spawn_blocking(render).await {
             Ok(rendered) => rendered,
             Err(panic) => match panic.try_into_panic() {
@@ -129,7 +128,11 @@ impl Pass<'_> {
             release: self.release.clone(),
             chart: self.controller.entry.chart.name().to_owned(),
             owner: prepare::Owner {
-                gvk: Gvk { group: watch.gvk.group.clone(), version: watch.gvk.version.clone(), kind: watch.gvk.kind.clone() },
+                gvk: Gvk {
+                    group: watch.gvk.group.clone(),
+                    version: watch.gvk.version.clone(),
+                    kind: watch.gvk.kind.clone(),
+                },
                 namespace: self.resource.namespace().to_owned(),
                 name: self.resource.name().to_owned(),
                 uid: self.resource.uid().to_owned(),

@@ -13,7 +13,7 @@ use crate::release::prepare::is_kept;
 use crate::release::{FIELD_MANAGER, ObjectId, projection};
 
 /// The set an object belongs to: the value of its `applyset.kubernetes.io/part-of` label.
-pub type SetId = Arc<str>;
+pub(crate) type SetId = Arc<str>;
 
 /// What is kept of an object.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,7 +42,8 @@ impl Known {
     /// Whether both are in the same state: only the version differs.
     fn is_same_state(&self, other: &Self) -> bool {
         let Live { uid, resource_version: _, projection, keep, deleting } = &self.live;
-        (uid, projection, keep, deleting) == (&other.live.uid, &other.live.projection, &other.live.keep, &other.live.deleting)
+        (uid, projection, keep, deleting)
+            == (&other.live.uid, &other.live.projection, &other.live.keep, &other.live.deleting)
             && self.readiness == other.readiness
     }
 }
@@ -65,9 +66,9 @@ impl Objects {
         let mut state = self.lock();
         let known_owner = state.owner.get(id).cloned();
         let known = known_owner.as_ref().and_then(|owner| state.sets.get(owner)?.get(id));
-        if known.is_some_and(|known| 
+        if known.is_some_and(|known| {
             known.live.uid == new.live.uid && !is_newer(&new.live.resource_version, &known.live.resource_version)
-        ) {
+        }) {
             return Vec::new();
         }
         let same_owner = known_owner.as_deref() == Some(set);

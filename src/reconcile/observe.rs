@@ -59,7 +59,8 @@ impl Pass<'_> {
     ) -> Result<Observed, Error> {
         let ours = self.context.objects.of(&self.set);
         let unknown = desired.iter().filter(|object| !ours.contains_key(&object.id));
-        let reads: Vec<_> = unknown.filter_map(|object| Some((object.id.clone(), Arc::clone(served.get(&object.gvk())?)))).collect();
+        let reads: Vec<_> =
+            unknown.filter_map(|object| Some((object.id.clone(), Arc::clone(served.get(&object.gvk())?)))).collect();
         let reads = reads.into_iter().map(|(id, served)| async move {
             let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
             let found = self.context.cluster.get(target).await;

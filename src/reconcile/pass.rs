@@ -147,8 +147,7 @@ impl<'a> Pass<'a> {
 
     /// Renders, compares, writes. What was written is remembered, also where not everything could be.
     async fn bring_about(&self, memo: &Memo, inputs: Digest) -> Result<(Arc<Memo>, Outcome), Failure> {
-        check_release_name(&self.release.name)
-            .map_err(|error| Failure::refused(Cause::Render, error.to_string()))?;
+        check_release_name(&self.release.name).map_err(|error| Failure::refused(Cause::Render, error.to_string()))?;
         let rendered = self.desire(memo, inputs).await?;
         let served = self.watch(&rendered.kinds()).await?;
         let desired = self.prepare(rendered, &served)?;

@@ -215,7 +215,8 @@ mod tests {
             let queue = Queue::default();
             queue.add("a");
             let mut pauses = Vec::new();
-            for again in [Again::Backoff, Again::Backoff, Again::Backoff, Again::After(Duration::ZERO), Again::Backoff] {
+            for again in [Again::Backoff, Again::Backoff, Again::Backoff, Again::After(Duration::ZERO), Again::Backoff]
+            {
                 let key = queue.next().await.unwrap();
                 let start = Instant::now();
                 // Somebody asks meanwhile; a failure waits all the same.

@@ -49,11 +49,8 @@ fn recalled(records: &[RecordMeta], uid: &str) -> Memo {
     let deployed = records.last().filter(|record| record.status == "deployed");
     let stored = deployed.and_then(|record| record.annotations.get(ANNOTATION));
     let stored = stored.and_then(|text| serde_json::from_str::<Stored>(text).ok()).filter(|stored| stored.uid == uid);
-    let memo = Memo {
-        uid: uid.to_owned(),
-        records: records.iter().map(|record| record.version).collect(),
-        ..Memo::default()
-    };
+    let memo =
+        Memo { uid: uid.to_owned(), records: records.iter().map(|record| record.version).collect(), ..Memo::default() };
     match stored {
         Some(stored) => Memo {
             inputs: Digest::from_base64(&stored.inputs),
@@ -74,7 +71,8 @@ fn applied(id: &str, (uid, desired, projection): &(String, String, String)) -> O
 
 /// The annotation from which `memo` can be recalled.
 pub(crate) fn annotation(memo: &Memo, inputs: Digest) -> String {
-    let digests = |applied: &Applied| (applied.uid.clone(), applied.desired.to_base64(), applied.projection.to_base64());
+    let digests =
+        |applied: &Applied| (applied.uid.clone(), applied.desired.to_base64(), applied.projection.to_base64());
     let kinds: BTreeSet<_> = memo.kinds.iter().map(|gvk| (gvk.api_version(), gvk.kind.clone())).collect();
     let stored = Stored {
         uid: memo.uid.clone(),

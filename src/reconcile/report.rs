@@ -37,7 +37,8 @@ impl Pass<'_> {
         let mut waiting: Vec<_> = objects.into_iter().filter(|(_, known)| !known.readiness.is_current()).collect();
         // What has failed is told before what only takes its time.
         waiting.sort_by_key(|(_, known)| known.readiness.status != crate::readiness::Status::Failed);
-        let blocker = waiting.into_iter().next().map(|(id, known)| Blocker { id, readiness: known.readiness, cause: None });
+        let blocker =
+            waiting.into_iter().next().map(|(id, known)| Blocker { id, readiness: known.readiness, cause: None });
         status::Outcome::Applied { deployed, notes, blocker }
     }
 
@@ -135,10 +136,8 @@ impl Pass<'_> {
         let resource = current.filter(|resource| resource.uid() == self.resource.uid());
         let resource = resource.as_ref().unwrap_or(&self.resource);
         let has_status = self.controller.served.status;
-        let occasion = Occasion {
-            at: Timestamp::now(),
-            generation: if has_status { self.resource.generation() } else { None },
-        };
+        let occasion =
+            Occasion { at: Timestamp::now(), generation: if has_status { self.resource.generation() } else { None } };
         let old = resource.status();
         let report = status::report((!old.is_null()).then_some(old), outcome, occasion);
         if report.status == *old {

@@ -69,7 +69,10 @@ async fn the_second_of_two_resources_with_one_object_names_the_first_and_takes_o
     let failed = |mart: &Json| condition(mart, "ReleaseFailed").is_some();
     let second = namespace.until("Minimart", "second", "it names the first", failed).await;
     let message = condition(&second, "ReleaseFailed").unwrap()["message"].as_str().unwrap();
-    assert!(message.contains("ConfigMap") && message.contains(&format!("Minimart {}/first", namespace.name)), "{message}");
+    assert!(
+        message.contains("ConfigMap") && message.contains(&format!("Minimart {}/first", namespace.name)),
+        "{message}"
+    );
     assert!(namespace.find("Deployment", "second-minimart").await.is_none());
     assert_eq!(namespace.find("ConfigMap", "minimart").await.unwrap(), before);
 
@@ -124,14 +127,16 @@ async fn only_the_leader_works_and_the_next_one_takes_over_at_once_when_it_leave
         &format!("--leader-election-namespace={}", namespace.name),
     ];
     let first = Operator::start_with(&project, &namespace, &flags).await;
-    let holder = || async { namespace.find("Lease", "test-lease").await?["spec"]["holderIdentity"].as_str().map(str::to_owned) };
+    let holder =
+        || async { namespace.find("Lease", "test-lease").await?["spec"]["holderIdentity"].as_str().map(str::to_owned) };
     let first_holder = eventually("the first holds the lease", holder).await;
     let second = Operator::start_with(&project, &namespace, &flags).await;
     namespace.create_resource("Web", "one", json!({})).await;
     namespace.until("Web", "one", "it is deployed", is_deployed).await;
     assert!(second.calls().iter().all(|call| !call.is_write()));
     first.terminate().await;
-    eventually("the second holds the lease", || async { holder().await.filter(|holder| *holder != first_holder) }).await;
+    eventually("the second holds the lease", || async { holder().await.filter(|holder| *holder != first_holder) })
+        .await;
     namespace.create_resource("Web", "two", json!({})).await;
     namespace.until("Web", "two", "it is deployed by the second", is_deployed).await;
 }

@@ -39,10 +39,16 @@ async fn a_resource_becomes_the_objects_of_its_chart_and_says_so() {
     let metadata = &deployment["metadata"];
     assert_eq!(metadata["labels"]["helm.sdk.operatorframework.io/chart"], "web");
     assert_eq!(metadata["labels"]["app.kubernetes.io/managed-by"], "Helm");
-    assert_eq!(metadata["labels"]["applyset.kubernetes.io/part-of"], web["metadata"]["labels"]["applyset.kubernetes.io/id"]);
+    assert_eq!(
+        metadata["labels"]["applyset.kubernetes.io/part-of"],
+        web["metadata"]["labels"]["applyset.kubernetes.io/id"]
+    );
     assert_eq!(metadata["annotations"]["meta.helm.sh/release-name"], "shop");
     let owner = &metadata["ownerReferences"][0];
-    assert_eq!((&owner["kind"], &owner["uid"], &owner["controller"]), (&json!("Web"), &web["metadata"]["uid"], &json!(true)));
+    assert_eq!(
+        (&owner["kind"], &owner["uid"], &owner["controller"]),
+        (&json!("Web"), &web["metadata"]["uid"], &json!(true))
+    );
 
     let record = namespace.find("Secret", "sh.helm.release.v1.shop.v1").await.unwrap();
     assert_eq!(record["type"], "helm.sh/release.v1");
@@ -57,7 +63,8 @@ async fn a_resource_becomes_the_objects_of_its_chart_and_says_so() {
 async fn the_seeds_sample_becomes_its_four_objects() {
     let namespace = Namespace::create("minimart").await;
     let _operator = Operator::start(&Project::new(), &namespace).await;
-    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/charts_v1alpha1_minimart.yaml")).unwrap();
+    let text =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/samples/charts_v1alpha1_minimart.yaml")).unwrap();
     let sample = chart_operator::yaml::to_json(&text, chart_operator::yaml::Numbers::Exact).unwrap();
     installed(&namespace, "Minimart", "minimart-sample", sample["spec"].clone()).await;
 
@@ -107,7 +114,9 @@ async fn what_somebody_changes_or_deletes_is_put_back_and_what_he_adds_stays() {
     installed(&namespace, "Web", "shop", json!({})).await;
     let before = namespace.find("Deployment", "shop-web").await.unwrap();
 
-    namespace.patch("Deployment", "shop-web", json!({"spec": {"replicas": 5}, "metadata": {"labels": {"mine": "x"}}})).await;
+    namespace
+        .patch("Deployment", "shop-web", json!({"spec": {"replicas": 5}, "metadata": {"labels": {"mine": "x"}}}))
+        .await;
     let put_back = |found: &Json| found["spec"]["replicas"] == 1;
     let after = namespace.until("Deployment", "shop-web", "1 replica again", put_back).await;
     assert_eq!(after["metadata"]["labels"]["mine"], "x");
@@ -149,7 +158,10 @@ async fn override_values_win_over_the_spec_and_are_announced() {
     let namespace = Namespace::create("override").await;
     let project = Project::new();
     project.edit("watches.yaml", |text| {
-        text.replace("kind: Web", "kind: Web\n  overrideValues:\n    image.tag: pinned\n  overrides:\n    replicaCount: 4")
+        text.replace(
+            "kind: Web",
+            "kind: Web\n  overrideValues:\n    image.tag: pinned\n  overrides:\n    replicaCount: 4",
+        )
     });
     let _operator = Operator::start(&project, &namespace).await;
     installed(&namespace, "Web", "shop", json!({"image": {"tag": "wished"}, "replicaCount": 1})).await;
@@ -183,6 +195,8 @@ async fn only_resources_that_the_selector_matches_are_looked_at() {
     // One that leaves is let be, not torn down.
     namespace.patch("Web", "chosen", json!({"metadata": {"labels": {"tier": null}}})).await;
     namespace.patch("Minimart", "mart", json!({"spec": {"replicaCount": 2}})).await;
-    namespace.until("Deployment", "mart-minimart", "it was upgraded later", |found| found["spec"]["replicas"] == 2).await;
+    namespace
+        .until("Deployment", "mart-minimart", "it was upgraded later", |found| found["spec"]["replicas"] == 2)
+        .await;
     assert!(namespace.find("Deployment", "chosen-web").await.is_some());
 }

@@ -54,7 +54,7 @@ impl Operator {
         let environment: [(&str, &OsStr); 2] =
             [("KUBECONFIG", kubeconfig.as_os_str()), ("WATCH_NAMESPACE", OsStr::new(&namespace.name))];
         let file = Path::new(env!("CARGO_BIN_EXE_chart-operator"));
-        let program = Program { name: "chart-operator", file, folder: folder.path() };
+        let program = Program { name: "chart-operator", file, folder: folder.path(), directory: None };
         let process = Guarded::start(&program, &arguments, &environment).unwrap();
         Self { process, health, user, _folder: folder }
     }
