@@ -1,6 +1,14 @@
 //! A Kubernetes operator for which a new kind of resource costs no code: `watches.yaml` maps a kind to a Helm chart.
 //!
 #![doc = include_str!("../ARCHITECTURE.md")]
+#![cfg_attr(
+    test,
+    expect(
+        clippy::needless_pass_by_value,
+        clippy::too_many_lines,
+        reason = "tables read best whole, with values in place"
+    )
+)]
 
 pub mod catalog;
 pub mod chart;

@@ -87,9 +87,9 @@ impl Pass<'_> {
             && let Some(secret) = self.context.cluster.record(&self.release, memo.revision()).await?
             && let Ok(record) = Record::decode(&secret)
         {
-            let documents = manifest::stored(&record.manifest).map_err(refused)?;
+            let documents = manifest::stored(&record.manifest).map_err(|error| refused(&error))?;
             let objects: Result<Vec<Vec<_>>, _> = documents.iter().map(Document::objects).collect();
-            let objects = objects.map_err(refused)?.into_iter().flatten().collect();
+            let objects = objects.map_err(|error| refused(&error))?.into_iter().flatten().collect();
             let config = Json::Object(record.config);
             let (manifest, notes) = (record.manifest, record.info.notes);
             return Ok(Rendered { manifest, notes, config, objects, changes_by_itself: true });
@@ -144,7 +144,7 @@ impl Pass<'_> {
             Some(if served.namespaced { Scope::Namespaced } else { Scope::Cluster })
         };
         let objects = std::mem::take(&mut rendered.objects);
-        let preparation = prepare::objects(objects, &context, &scope).map_err(refused)?;
+        let preparation = prepare::objects(objects, &context, &scope).map_err(|error| refused(&error))?;
         for warning in &preparation.warnings {
             log!(warn, self, "Rendered object changed", warning = warning.to_string());
         }
@@ -179,8 +179,8 @@ impl Pass<'_> {
     }
 }
 
-fn refused(error: crate::release::Error) -> Failure {
-    Failure::refused(Cause::Render, chain(&error))
+fn refused(error: &crate::release::Error) -> Failure {
+    Failure::refused(Cause::Render, chain(error))
 }
 
 /// What a render needs, to be carried to another thread.

@@ -11,7 +11,7 @@ use tokio::time::Instant;
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 
 /// The longest pause between two tries.
-const MAX_BACKOFF: Duration = Duration::from_secs(60);
+const MAX_BACKOFF: Duration = Duration::from_mins(1);
 
 /// When, and how, a key is worked on again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,7 +203,7 @@ mod tests {
             let key = queue.next().await.unwrap();
             queue.add("a");
             assert_eq!(queue.depth(), 0);
-            queue.done(&key, Again::After(Duration::from_secs(60)));
+            queue.done(&key, Again::After(Duration::from_mins(1)));
             assert_eq!(queue.depth(), 1);
             assert_eq!(queue.next().await, Some("a"));
         });

@@ -78,22 +78,23 @@ impl Pass<'_> {
         match progress {
             Progress::InSync => log!(debug, self, "Reconciled release"),
             Progress::Refused(refusal) => log!(error, self, "Release failed", error = refusal.message.as_str()),
-            Progress::CarriedOut(outcome) => {
-                for (id, error) in &outcome.failures {
-                    log!(error, self, "Release failed", object = id.to_string(), error = error.message());
-                }
-                for (id, changes) in &outcome.corrected {
-                    self.tell_drift(id, changes);
-                }
-                if memo.revision() == former.revision() {
-                    log!(debug, self, "Reconciled release");
-                    return;
-                }
-                match former.revision() {
-                    0 => log!(info, self, "Installed release"),
-                    _ => log!(info, self, "Upgraded release", force = false),
-                }
-            }
+            Progress::CarriedOut(outcome) => self.tell_outcome(memo, former, outcome),
+        }
+    }
+
+    fn tell_outcome(&self, memo: &Memo, former: &Memo, outcome: &Outcome) {
+        for (id, error) in &outcome.failures {
+            log!(error, self, "Release failed", object = id.to_string(), error = error.message());
+        }
+        for (id, changes) in &outcome.corrected {
+            self.tell_drift(id, changes);
+        }
+        if memo.revision() == former.revision() {
+            log!(debug, self, "Reconciled release");
+        } else if former.revision() == 0 {
+            log!(info, self, "Installed release");
+        } else {
+            log!(info, self, "Upgraded release", force = false);
         }
     }
 

@@ -13,9 +13,9 @@ fn applied(revision: u32, blocker: Option<Blocker>) -> Outcome {
     Outcome::Applied { deployed: Deployed { name: "web".into(), revision }, notes: "hello".into(), blocker }
 }
 
-fn blocker(status: Status, cause: Option<&str>) -> Option<Blocker> {
+fn blocker(status: Status, cause: Option<&str>) -> Blocker {
     let readiness = Readiness { status, message: "Available: 0/1".into() };
-    Some(Blocker { id: "apps/Deployment n/web".parse().unwrap(), readiness, cause: cause.map(str::to_owned) })
+    Blocker { id: "apps/Deployment n/web".parse().unwrap(), readiness, cause: cause.map(str::to_owned) }
 }
 
 fn failed(step: FailedStep, reason: Reason, fate: Fate) -> Outcome {
@@ -56,7 +56,7 @@ fn each_outcome_has_its_conditions_and_events() {
             vec!["Normal InstallSuccessful: hello", "Normal Succeeded: all objects are ready"],
         ),
         (
-            applied(2, blocker(Status::InProgress, Some("Pod web-x: ImagePullBackOff: not found"))),
+            applied(2, Some(blocker(Status::InProgress, Some("Pod web-x: ImagePullBackOff: not found")))),
             vec![
                 "Initialized=True -: -",
                 "Deployed=True UpgradeSuccessful: hello",
@@ -69,7 +69,7 @@ fn each_outcome_has_its_conditions_and_events() {
             ],
         ),
         (
-            applied(1, blocker(Status::Failed, None)),
+            applied(1, Some(blocker(Status::Failed, None))),
             vec![
                 "Initialized=True -: -",
                 installed,
@@ -129,7 +129,7 @@ fn each_outcome_has_its_conditions_and_events() {
 fn the_same_outcome_gives_an_equal_status_and_no_event() {
     let outcomes = [
         applied(1, None),
-        applied(2, blocker(Status::InProgress, None)),
+        applied(2, Some(blocker(Status::InProgress, None))),
         failed(FailedStep::Upgrade, Reason::Refused, Fate::WaitForUser),
         Outcome::Uninstalled,
     ];
@@ -164,8 +164,8 @@ fn the_transition_time_changes_with_the_status_alone() {
         let conditions = report.status["conditions"].as_array().unwrap();
         conditions.iter().find(|item| item["type"] == kind).unwrap()["lastTransitionTime"].as_str().unwrap().to_owned()
     };
-    let first = report(None, &applied(1, blocker(Status::InProgress, None)), at(EARLY));
-    let other_message = report(Some(&first.status), &applied(1, blocker(Status::InProgress, Some("x"))), at(LATE));
+    let first = report(None, &applied(1, Some(blocker(Status::InProgress, None))), at(EARLY));
+    let other_message = report(Some(&first.status), &applied(1, Some(blocker(Status::InProgress, Some("x")))), at(LATE));
     assert_eq!(time(&other_message, "Ready"), EARLY);
     assert_eq!(other_message.transitions, [], "only the message has changed");
     let ready = report(Some(&first.status), &applied(1, None), at(LATE));
