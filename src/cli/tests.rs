@@ -203,7 +203,6 @@ fn flags_that_do_not_go_together_are_refused() {
         "--leader-elect",
         "--metrics-require-rbac",
         "--metrics-require-rbac --metrics-secure=false",
-        "--metrics-secure --metrics-require-rbac",
         "--metrics-bind-address=8080",
         "--health-probe-bind-address=:http",
     ];
@@ -219,9 +218,6 @@ fn flags_that_do_not_go_together_are_refused() {
     error: --metrics-secure flag is required when --metrics-require-rbac is present
     > --metrics-require-rbac --metrics-secure=false
     error: --metrics-secure flag is required when --metrics-require-rbac is present
-    > --metrics-secure --metrics-require-rbac
-    error: --metrics-require-rbac is not supported yet
-      = hint: take it out of the manager's arguments (in a scaffolded project: out of config/default/manager_metrics_patch.yaml); --metrics-secure may stay
     > --metrics-bind-address=8080
     error: invalid address `8080` in --metrics-bind-address
       caused by: expected `host:port`, `:port`, or `0` for none
