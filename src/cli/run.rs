@@ -19,6 +19,10 @@ use crate::operator::{self, Running};
 use crate::telemetry::{self, Colour, Level, Style, TimeEncoding};
 use crate::watches::duration;
 
+/// Passes at the same time where no flag says. helm-operator takes the number of processors, since each of its passes keeps
+/// one busy; ours wait for the API server most of the time, and more than 16 in flight no longer make it faster (measured).
+const PASSES: NonZeroUsize = NonZeroUsize::new(16).unwrap();
+
 /// Stack of a thread that renders, in bytes: only what is used of it takes memory.
 const RENDER_STACK: usize = 64 << 20;
 
@@ -36,15 +40,12 @@ pub struct Args {
     /// How often a resource is looked at although nothing happened; 0 is never
     #[arg(long, value_name = "DURATION", default_value = "1m0s", value_parser = period, allow_hyphen_values = true)]
     reconcile_period: Period,
-    /// Resources of one kind reconciled at the same time [default: the number of processors]
+    /// Resources of one kind reconciled at the same time [default: 16]
     #[arg(long, value_name = "N", value_parser = number, allow_negative_numbers = true)]
     max_concurrent_reconciles: Option<i64>,
     /// Resources to care for, by their labels, as in `app=web,tier!=test`; all if empty
     #[arg(long, value_name = "SELECTOR")]
     label_selector: Option<String>,
-    /// What charts see as `.Operator.Version` [default: the version of this program]
-    #[arg(long, value_name = "TEXT", alias = "version")]
-    operator_version: Option<String>,
     /// Hide the value in events about overridden values
     #[arg(long, value_name = "BOOL", value_parser = boolean, num_args = 0..=1, require_equals = true,
           default_missing_value = "true", default_value = "false", hide_default_value = true)]
@@ -184,7 +185,7 @@ pub fn options(args: Args, environment: &Environment) -> anyhow::Result<Run> {
         build: version::build(),
         watches_file: args.watches_file,
         reconcile_period: args.reconcile_period.0,
-        max_concurrent_reconciles: args.max_concurrent_reconciles.map_or_else(processors, at_least_one),
+        max_concurrent_reconciles: args.max_concurrent_reconciles.map_or(PASSES, at_least_one),
         metrics_bind_address: args.endpoints.metrics()?,
         metrics_security: args.endpoints.security(),
         health_probe_bind_address: args.endpoints.health()?,
@@ -192,7 +193,6 @@ pub fn options(args: Args, environment: &Environment) -> anyhow::Result<Run> {
         suppress_override_values: args.suppress_override_values,
         namespaces: environment.watch_namespace.as_deref().and_then(namespaces),
         label_selector: args.label_selector.filter(|selector| !selector.trim().is_empty()),
-        operator_version: args.operator_version.unwrap_or_else(|| version::build().version),
     };
     Ok(Run { telemetry: args.logs.options(environment), operator, notices })
 }
@@ -334,11 +334,6 @@ fn namespaces(list: &str) -> Option<Vec<String>> {
     let names = list.split(',').map(str::trim).filter(|name| !name.is_empty() && seen.insert(*name));
     let names: Vec<String> = names.map(str::to_owned).collect();
     (!names.is_empty()).then_some(names)
-}
-
-/// The processors this process may use; unlike Go's `NumCPU`, a container's limit counts.
-fn processors() -> NonZeroUsize {
-    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// controller-runtime takes what is less than one for one.

@@ -59,7 +59,6 @@ fn the_defaults_are_helm_operator_s() {
             leader_election: None,
             suppress_override_values: false,
             label_selector: None,
-            operator_version: "v0.1.0",
             namespaces: None,
         },
         notices: [],
@@ -103,8 +102,6 @@ fn flags_are_read_in_go_s_syntax() {
     }
     assert_eq!(options("--label-selector=operator-version=v2").label_selector.as_deref(), Some("operator-version=v2"));
     assert_eq!(options("--label-selector=").label_selector, None);
-    assert_eq!(options("--operator-version=v2").operator_version, "v2");
-    assert_eq!(options("--version=v2").operator_version, "v2");
 }
 
 #[test]
@@ -357,11 +354,9 @@ fn help_names_every_flag() {
           --reconcile-period <DURATION>
               How often a resource is looked at although nothing happened; 0 is never [default: 1m0s]
           --max-concurrent-reconciles <N>
-              Resources of one kind reconciled at the same time [default: the number of processors]
+              Resources of one kind reconciled at the same time [default: 16]
           --label-selector <SELECTOR>
               Resources to care for, by their labels, as in `app=web,tier!=test`; all if empty
-          --operator-version <TEXT>
-              What charts see as `.Operator.Version` [default: the version of this program]
           --suppress-override-values[=<BOOL>]
               Hide the value in events about overridden values
       -h, --help

@@ -31,12 +31,14 @@ type Kinds = Arc<BTreeMap<String, Arc<Served>>>;
 pub struct Discovery {
     cluster: Cluster,
     known: Arc<Mutex<BTreeMap<String, Kinds>>>,
+    /// The versions of each group, the preferred one first.
+    versions: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
 }
 
 impl Discovery {
     /// Nothing is known yet, and no call is made.
     pub fn new(cluster: Cluster) -> Self {
-        Self { cluster, known: Arc::default() }
+        Self { cluster, known: Arc::default(), versions: Arc::default() }
     }
 
     /// How `gvk` is served.
@@ -64,18 +66,33 @@ impl Discovery {
         if group.is_empty() {
             return self.resolve(&GroupVersionKind::gvk("", "v1", kind)).await;
         }
-        let client = self.cluster.client();
-        let groups = self.cluster.call("GET", || "read the API groups".to_owned(), client.list_api_groups()).await?;
-        let not_served = || Error::NotServed { api_version: group.to_owned(), kind: kind.to_owned() };
-        let group = groups.groups.into_iter().find(|found| found.name == group).ok_or_else(not_served)?;
-        let preferred = group.preferred_version.iter().chain(&group.versions).map(|version| &version.version);
-        for version in preferred {
-            match self.resolve(&GroupVersionKind::gvk(&group.name, version, kind)).await {
+        for version in self.group_versions(group).await? {
+            match self.resolve(&GroupVersionKind::gvk(group, &version, kind)).await {
                 Err(Error::NotServed { .. }) => {}
                 answer => return answer,
             }
         }
-        Err(not_served())
+        // The group may have changed since it was read.
+        self.versions().remove(group);
+        Err(Error::NotServed { api_version: group.to_owned(), kind: kind.to_owned() })
+    }
+
+    async fn group_versions(&self, group: &str) -> Result<Vec<String>, Error> {
+        if let Some(versions) = self.versions().get(group) {
+            return Ok(versions.clone());
+        }
+        let client = self.cluster.client();
+        let list = self.cluster.call("GET", || "read the API groups".to_owned(), client.list_api_groups()).await?;
+        let mut known = self.versions();
+        for group in list.groups {
+            let versions = group.preferred_version.into_iter().chain(group.versions);
+            known.insert(group.name, versions.map(|version| version.version).collect());
+        }
+        Ok(known.get(group).cloned().unwrap_or_default())
+    }
+
+    fn versions(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<String>>> {
+        self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What templates see of the cluster: its version and everything it serves.

@@ -62,17 +62,14 @@ impl Cluster {
         self.get(Target { served: &secrets(), namespace: &release.namespace, name: &name }).await
     }
 
-    /// Writes a record; one of the same revision is replaced.
+    /// Writes a new record.
     ///
     /// # Errors
-    /// That of the call.
-    pub async fn write_record(&self, release: &ReleaseId, version: u32, secret: &Json) -> Result<(), Error> {
-        let (name, served) = (secret_name(&release.name, version), secrets());
-        let target = Target { served: &served, namespace: &release.namespace, name: &name };
-        match self.create(target, secret).await {
-            Err(error) if error.is_conflict() => self.patch_record(release, version, secret).await,
-            answer => answer.map(drop),
-        }
+    /// A conflict if the revision has a record; that of the call.
+    pub async fn create_record(&self, release: &ReleaseId, version: u32, secret: &Json) -> Result<(), Error> {
+        let name = secret_name(&release.name, version);
+        let target = Target { served: &secrets(), namespace: &release.namespace, name: &name };
+        self.create(target, secret).await.map(drop)
     }
 
     /// Merge-patches a record.

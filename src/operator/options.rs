@@ -17,7 +17,7 @@ pub struct RunOptions {
     /// After how long a resource is looked at although nothing happened (`--reconcile-period`, default a minute);
     /// `None`, the flag's `0`, never.
     pub reconcile_period: Option<Duration>,
-    /// Passes at the same time, per watch (`--max-concurrent-reconciles`, default the number of processors).
+    /// Passes at the same time, per watch (`--max-concurrent-reconciles`, default 16).
     pub max_concurrent_reconciles: NonZeroUsize,
     /// Where `/metrics` is served (`--metrics-bind-address`, default `:8080`); `None`, the flag's `0`, nowhere.
     pub metrics_bind_address: Option<SocketAddr>,
@@ -29,10 +29,8 @@ pub struct RunOptions {
     pub leader_election: Option<LeaderElection>,
     /// Show `****` for an overridden value in events (`--suppress-override-values`, default false).
     pub suppress_override_values: bool,
-    /// Which resources of the watched kinds are ours, as a Kubernetes label selector (`--label-selector`); not yet parsed.
+    /// Which resources of the watched kinds are ours, as a Kubernetes label selector (`--label-selector`).
     pub label_selector: Option<String>,
-    /// What charts see as `.Operator.Version` (`--operator-version`, default the version of `build`).
-    pub operator_version: String,
     /// Namespaces to watch (`WATCH_NAMESPACE`, a comma list); `None` is all of them. Never empty, no duplicates.
     pub namespaces: Option<Vec<String>>,
 }

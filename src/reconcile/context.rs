@@ -111,7 +111,10 @@ impl Context {
     /// Asks for a pass of the resources these sets belong to.
     pub fn wake(&self, sets: impl IntoIterator<Item = SetId>) {
         for set in sets {
-            if let Some((controller, key)) = lock(&self.owners).get(&set) {
+            // Without watchDependentResources, what happens to objects is seen when the period is over.
+            if let Some((controller, key)) = lock(&self.owners).get(&set)
+                && controller.entry.watch.watch_dependent_resources
+            {
                 controller.queue.add(key.clone());
             }
         }

@@ -16,8 +16,7 @@ impl Pass<'_> {
     /// Deletes every object that is part of the resource's set, in Helm's uninstall order, then the records, and lets the
     /// resource go.
     pub(crate) async fn delete(&self) -> Result<Again, Failure> {
-        let ours = |finalizer: &str| [labels::FINALIZER, labels::LEGACY_FINALIZER].contains(&finalizer);
-        if !self.resource.finalizers().any(ours) {
+        if !self.has_finalizer() {
             log!(info, self, "Resource is terminated, skipping reconciliation");
             return Ok(Again::WhenAsked);
         }
@@ -58,6 +57,12 @@ impl Pass<'_> {
             }
         }
         Ok(kinds)
+    }
+
+    /// Whether our finalizer, or that of older operators, is on the resource.
+    pub(crate) fn has_finalizer(&self) -> bool {
+        let ours = |finalizer: &str| [labels::FINALIZER, labels::LEGACY_FINALIZER].contains(&finalizer);
+        self.resource.finalizers().any(ours)
     }
 
     async fn release_resource(&self) -> Result<(), Error> {

@@ -14,6 +14,7 @@ use crate::chart::version::meets;
 use crate::cluster::chain;
 use crate::cluster::world::{ClusterWorld, Scope as Sight};
 use crate::reconcile::context::Memo;
+use crate::reconcile::definitions::definitions;
 use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
 use crate::release::hook::Event;
 use crate::release::manifest::{self, Document, Object};
@@ -35,6 +36,8 @@ pub(crate) struct Rendered {
     pub(crate) config: Json,
     /// In install order.
     pub(crate) objects: Vec<Object>,
+    /// What the chart's `crds/` hold.
+    pub(crate) definitions: Vec<Json>,
     /// Whether rendering it again would give something else.
     pub(crate) changes_by_itself: bool,
 }
@@ -92,7 +95,8 @@ impl Pass<'_> {
             let objects = objects.map_err(|error| refused(&error))?.into_iter().flatten().collect();
             let config = Json::Object(record.config);
             let (manifest, notes) = (record.manifest, record.info.notes);
-            return Ok(Rendered { manifest, notes, config, objects, changes_by_itself: true });
+            let definitions = Vec::new();
+            return Ok(Rendered { manifest, notes, config, objects, definitions, changes_by_itself: true });
         }
         let job = Job {
             entry: Arc::clone(&self.controller.entry),
@@ -223,7 +227,8 @@ impl Job {
         }
         let objects = sorted.objects().map_err(|error| chain(&error))?;
         let changes_by_itself = rendered.used_chance_or_clock;
-        Ok(Rendered { manifest: sorted.text(), notes: rendered.notes, config, objects, changes_by_itself })
+        let definitions = definitions(&chart)?;
+        Ok(Rendered { manifest: sorted.text(), notes: rendered.notes, config, objects, definitions, changes_by_itself })
     }
 
     /// In Helm's words (v4.3.1, `pkg/action/install.go`).

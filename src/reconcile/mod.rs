@@ -5,6 +5,7 @@
 
 mod carry_out;
 mod context;
+mod definitions;
 mod delete;
 mod desire;
 mod objects;
@@ -18,6 +19,7 @@ pub mod resource;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures::FutureExt as _;
 
@@ -28,6 +30,9 @@ use crate::reconcile::resource::Key;
 
 pub use context::{Context, Controller, Shared, WatchState, Watching};
 pub use objects::{Known, known};
+
+/// Between two looks for a kind that a chart has just defined: the API server needs a moment.
+const NOT_SERVED_RETRY: Duration = Duration::from_millis(200);
 
 /// Looks at one resource, and brings its objects to what its chart renders.
 pub async fn reconcile(context: &Arc<Context>, controller: &Arc<Controller>, key: &Key) -> Again {
@@ -52,6 +57,7 @@ pub async fn reconcile(context: &Arc<Context>, controller: &Arc<Controller>, key
 fn failed(pass: &Pass<'_>, failure: &Failure) -> Again {
     let message = failure.message();
     match failure {
+        Failure::NotServedYet => Again::After(NOT_SERVED_RETRY),
         Failure::Call(error) if error.is_conflict() => {
             // Somebody was faster; what he wrote is on its way to us.
             pass::log!(debug, pass, "Read again after a conflict", error = message);

@@ -49,6 +49,8 @@ pub(crate) enum Failure {
     Call(cluster::Error),
     /// What is asked for cannot be carried out; the user has to change something. Nothing was written.
     Refused(Refusal),
+    /// A kind that was defined a moment ago is not served yet.
+    NotServedYet,
 }
 
 /// What the user reads in a condition.
@@ -86,6 +88,7 @@ impl Failure {
         match self {
             Self::Call(error) => error.message(),
             Self::Refused(refusal) => refusal.message.clone(),
+            Self::NotServedYet => "a kind is not served yet".to_owned(),
         }
     }
 }
@@ -149,6 +152,7 @@ impl<'a> Pass<'a> {
     async fn bring_about(&self, memo: &Memo, inputs: Digest) -> Result<(Arc<Memo>, Outcome), Failure> {
         check_release_name(&self.release.name).map_err(|error| Failure::refused(Cause::Render, error.to_string()))?;
         let rendered = self.desire(memo, inputs).await?;
+        self.create_definitions(&rendered.definitions).await?;
         let served = self.watch(&rendered.kinds()).await?;
         let desired = self.prepare(rendered, &served)?;
         let observed = self.observe(&desired, &served, memo).await?;

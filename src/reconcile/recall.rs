@@ -36,6 +36,12 @@ impl Pass<'_> {
     pub(crate) async fn recall(&self) -> Result<Arc<Memo>, Error> {
         match self.controller.memo(&self.key) {
             Some(memo) if memo.uid == self.resource.uid() => Ok(memo),
+            // Who released it, put a finalizer on it. Without one there is nothing to recall; a release of that name that
+            // somebody made by hand is met when the first record is written.
+            _ if !self.has_finalizer() => {
+                let memo = Memo { uid: self.resource.uid().to_owned(), ..Memo::default() };
+                Ok(self.controller.remember(&self.key, memo))
+            }
             _ => {
                 let records = self.context.cluster.records(&self.release).await?;
                 Ok(self.controller.remember(&self.key, recalled(&records, self.resource.uid())))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use k8s_openapi::jiff::Timestamp;
-use serde_json::json;
+use serde_json::{Value as Json, json};
 
 use crate::cluster::Error;
 use crate::reconcile::carry_out::Outcome;
@@ -66,32 +66,43 @@ impl Pass<'_> {
     }
 
     async fn write_revision(&self, next: &mut Memo, inputs: Digest, desired: &Desired) -> Result<(), Failure> {
-        let now = Timestamp::now();
-        let former = self.latest_record(next).await?;
-        let revision = next.revision() + 1;
-        let first = former.as_ref().and_then(|former| former.info.first_deployed).unwrap_or(now);
-        let record = self.new_record(desired, revision, first, now);
-        let stamps = Stamps { created: Some(now.as_second()), modified: None };
-        let too_big = |error: crate::release::Error| Failure::refused(Cause::Apply, error.to_string());
-        let mut secret = record.secret(stamps).map_err(too_big)?;
-        next.records.push(revision);
         next.recorded = Some(inputs);
-        if let Some(metadata) = secret.get_mut("metadata").and_then(serde_json::Value::as_object_mut) {
-            metadata.insert("annotations".to_owned(), json!({ANNOTATION: recall::annotation(next, inputs)}));
+        let now = Timestamp::now();
+        loop {
+            let former = self.latest_record(next).await?;
+            let revision = next.revision() + 1;
+            let first = former.as_ref().and_then(|former| former.info.first_deployed).unwrap_or(now);
+            let record = self.new_record(desired, revision, first, now);
+            let secret = secret(&record, Stamps { created: Some(now.as_second()), modified: None }, next, inputs)?;
+            match self.context.cluster.create_record(&self.release, revision, &secret).await {
+                // Helm, or an operator before us, has a release of that name: ours is the next revision.
+                Err(error) if error.is_conflict() => {
+                    let records = self.context.cluster.records(&self.release).await?;
+                    next.records = records.iter().map(|record| record.version).collect();
+                }
+                answer => {
+                    answer?;
+                    self.count("create");
+                    next.records.push(revision);
+                    return self.supersede(former, now).await;
+                }
+            }
         }
-        self.context.cluster.write_record(&self.release, revision, &secret).await?;
-        self.count("create");
-        if let Some(mut former) = former.filter(|former| former.info.status == Status::Deployed) {
-            former.info.status = Status::Superseded;
-            let stamps = Stamps { created: None, modified: Some(now.as_second()) };
-            let secret = former.secret(stamps).map_err(too_big)?;
-            let patch = json!({
-                "metadata": {"labels": secret.pointer("/metadata/labels")},
-                "data": secret.get("data"),
-            });
-            self.context.cluster.patch_record(&self.release, former.revision, &patch).await?;
-            self.count("patch");
-        }
+    }
+
+    /// Marks the revision before as no longer the one that runs.
+    async fn supersede(&self, former: Option<Record>, now: Timestamp) -> Result<(), Failure> {
+        let Some(mut former) = former.filter(|former| former.info.status == Status::Deployed) else { return Ok(()) };
+        former.info.status = Status::Superseded;
+        let secret = former
+            .secret(Stamps { created: None, modified: Some(now.as_second()) })
+            .map_err(|error| too_big(&error))?;
+        let patch = json!({
+            "metadata": {"labels": secret.pointer("/metadata/labels")},
+            "data": secret.get("data"),
+        });
+        self.context.cluster.patch_record(&self.release, former.revision, &patch).await?;
+        self.count("patch");
         Ok(())
     }
 
@@ -104,7 +115,7 @@ impl Pass<'_> {
 
     fn new_record(&self, desired: &Desired, revision: u32, first: Timestamp, now: Timestamp) -> Record {
         let chart = &self.controller.entry.chart;
-        let object = |value: &serde_json::Value| value.as_object().cloned().unwrap_or_default();
+        let object = |value: &Json| value.as_object().cloned().unwrap_or_default();
         let metadata = serde_json::to_value(&chart.metadata).unwrap_or_default();
         let description = if revision == 1 { "Install complete" } else { "Upgrade complete" };
         Record {
@@ -137,4 +148,17 @@ impl Pass<'_> {
         }
         Ok(())
     }
+}
+
+/// The Secret of a record, with the annotation that a restart reads.
+fn secret(record: &Record, stamps: Stamps, memo: &Memo, inputs: Digest) -> Result<Json, Failure> {
+    let mut secret = record.secret(stamps).map_err(|error| too_big(&error))?;
+    if let Some(metadata) = secret.get_mut("metadata").and_then(Json::as_object_mut) {
+        metadata.insert("annotations".to_owned(), json!({ANNOTATION: recall::annotation(memo, inputs)}));
+    }
+    Ok(secret)
+}
+
+fn too_big(error: &crate::release::Error) -> Failure {
+    Failure::refused(Cause::Apply, error.to_string())
 }

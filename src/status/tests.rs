@@ -165,7 +165,8 @@ fn the_transition_time_changes_with_the_status_alone() {
         conditions.iter().find(|item| item["type"] == kind).unwrap()["lastTransitionTime"].as_str().unwrap().to_owned()
     };
     let first = report(None, &applied(1, Some(blocker(Status::InProgress, None))), at(EARLY));
-    let other_message = report(Some(&first.status), &applied(1, Some(blocker(Status::InProgress, Some("x")))), at(LATE));
+    let other_message =
+        report(Some(&first.status), &applied(1, Some(blocker(Status::InProgress, Some("x")))), at(LATE));
     assert_eq!(time(&other_message, "Ready"), EARLY);
     assert_eq!(other_message.transitions, [], "only the message has changed");
     let ready = report(Some(&first.status), &applied(1, None), at(LATE));

@@ -200,3 +200,67 @@ async fn only_resources_that_the_selector_matches_are_looked_at() {
         .await;
     assert!(namespace.find("Deployment", "chosen-web").await.is_some());
 }
+
+const WIDGETS: &str = "apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.test.example.com}
+spec:
+  group: test.example.com
+  scope: Namespaced
+  names: {kind: Widget, plural: widgets}
+  versions:
+    - name: v1
+      served: true
+      storage: true
+      schema: {openAPIV3Schema: {type: object, x-kubernetes-preserve-unknown-fields: true}}
+";
+
+#[tokio::test]
+async fn what_a_chart_defines_is_created_first_and_stays_when_the_resource_goes() {
+    let namespace = Namespace::create("crds").await;
+    let project = Project::new();
+    project.edit("helm-charts/web/crds/widgets.yaml", |_| WIDGETS.to_owned());
+    project.edit("helm-charts/web/templates/widget.yaml", |_| {
+        "apiVersion: test.example.com/v1\nkind: Widget\nmetadata: {name: {{ .Release.Name }}}\nsize: 3\n".to_owned()
+    });
+    let _operator = Operator::start(&project, &namespace).await;
+    installed(&namespace, "Web", "shop", json!({})).await;
+    assert_eq!(namespace.find("Widget", "shop").await.unwrap()["size"], 3);
+    namespace.delete("Web", "shop").await;
+    namespace.until_gone("Web", "shop").await;
+    namespace.until_gone("Widget", "shop").await;
+    assert!(namespace.find("CustomResourceDefinition", "widgets.test.example.com").await.is_some());
+}
+
+#[tokio::test]
+async fn a_release_that_was_there_before_goes_on_with_its_next_revision() {
+    let namespace = Namespace::create("before").await;
+    let project = Project::new();
+    let operator = Operator::start(&project, &namespace).await;
+    installed(&namespace, "Web", "shop", json!({})).await;
+    let record = namespace.find("Secret", "sh.helm.release.v1.shop.v1").await.unwrap();
+    namespace.delete("Web", "shop").await;
+    namespace.until_gone("Web", "shop").await;
+    operator.kill();
+
+    let mut copy = json!({"apiVersion": "v1", "kind": "Secret", "type": record["type"], "data": record["data"]});
+    copy["metadata"] = json!({"name": record["metadata"]["name"], "labels": record["metadata"]["labels"]});
+    namespace.create_object("Secret", copy).await;
+    let _operator = Operator::start(&project, &namespace).await;
+    let web = installed(&namespace, "Web", "shop", json!({})).await;
+    assert_eq!(web["status"]["deployedRelease"]["revision"], 2);
+    let superseded = |record: &Json| record["metadata"]["labels"]["status"] == "superseded";
+    namespace.until("Secret", "sh.helm.release.v1.shop.v1", "it is superseded", superseded).await;
+}
+
+#[tokio::test]
+async fn without_dependent_watches_drift_is_seen_when_the_period_is_over() {
+    let namespace = Namespace::create("unwatched").await;
+    let project = Project::new();
+    project.edit("watches.yaml", |text| text.replace("kind: Web", "kind: Web\n  watchDependentResources: false"));
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=3s"]).await;
+    installed(&namespace, "Web", "shop", json!({})).await;
+    namespace.delete("Service", "shop-web").await;
+    eventually("the Service is back", || async { namespace.find("Service", "shop-web").await }).await;
+    assert!(operator.logged("Upgraded release").is_empty());
+}

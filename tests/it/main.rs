@@ -1,6 +1,5 @@
 //! Everything that can be shown without a cluster.
 #![expect(
-    clippy::format_collect,
     clippy::indexing_slicing,
     clippy::panic,
     clippy::unwrap_in_result,

@@ -18,6 +18,8 @@ fn resource(kind: &str) -> ApiResource {
         "Minimart" | "Web" => ("charts.samutup.com", "v1alpha1"),
         "Deployment" => ("apps", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
+        "Widget" => ("test.example.com", "v1"),
+        "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
         "ClusterRole" => ("rbac.authorization.k8s.io", "v1"),
         _ => ("", "v1"),
     };
@@ -37,7 +39,7 @@ impl Namespace {
 
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         match kind {
-            "ClusterRole" => Api::all_with(self.client.clone(), &resource(kind)),
+            "ClusterRole" | "CustomResourceDefinition" => Api::all_with(self.client.clone(), &resource(kind)),
             _ => Api::namespaced_with(self.client.clone(), &self.name, &resource(kind)),
         }
     }
@@ -64,6 +66,12 @@ impl Namespace {
         });
         let created = self.api(kind).create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await;
         serde_json::to_value(created.unwrap()).unwrap()
+    }
+
+    /// Creates any other object.
+    pub async fn create_object(&self, kind: &str, object: Json) {
+        let object = serde_json::from_value(object).unwrap();
+        self.api(kind).create(&PostParams::default(), &object).await.unwrap();
     }
 
     /// Merge-patches an object as another manager than the operator.

@@ -40,6 +40,7 @@ impl Project {
     /// Changes one of its files.
     pub fn edit(&self, file: &str, change: impl FnOnce(String) -> String) {
         let path = self.folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, change(fs::read_to_string(&path).unwrap_or_default())).unwrap();
     }
 }
