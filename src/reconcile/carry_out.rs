@@ -222,14 +222,20 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Takes our label and ownerReference off an object that stays.
+    /// Takes our label and ownerReference off an object that stays; the references of others stay too.
     pub(crate) async fn let_go(&self, id: &ObjectId, resource_version: &str) -> Result<(), Error> {
         let served = self.context.discovery.resolve_preferred(&id.group, &id.kind).await?;
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
+        let Some(live) = self.context.cluster.get(target).await? else {
+            self.lose(id);
+            return Ok(());
+        };
+        let owners = live.pointer("/metadata/ownerReferences").and_then(Json::as_array).into_iter().flatten();
+        let others: Vec<_> = owners.filter(|owner| owner["uid"] != self.resource.uid()).collect();
         let metadata = json!({
             "resourceVersion": resource_version,
             "labels": {labels::PART_OF: null},
-            "ownerReferences": null,
+            "ownerReferences": others,
         });
         match self.context.cluster.merge_patch(target, Part::Main, &json!({"metadata": metadata})).await {
             Err(error) if error.is_not_found() => {}
