@@ -1,5 +1,6 @@
 //! How an error looks at the edge.
 
+use crate::catalog;
 use crate::diagnostic::Diagnostic;
 
 /// `error: …`, then a line `caused by: …` for each cause; a diagnostic with its excerpt and hint.
@@ -11,6 +12,8 @@ use crate::diagnostic::Diagnostic;
 pub(super) fn text(error: &anyhow::Error) -> String {
     let mut text = match error.downcast_ref::<Diagnostic>() {
         Some(diagnostic) => format!("{diagnostic:#}"),
+        // Its faults are diagnostics, which begin so themselves.
+        None if error.is::<catalog::Error>() => error.to_string(),
         None => format!("error: {error}"),
     };
     for cause in error.chain().skip(1) {

@@ -51,6 +51,7 @@ fn refusal(files: &[(&str, &str)]) -> anyhow::Result<String> {
     let output = Command::new(PROGRAM).arg("run").current_dir(folder.path()).env("KUBECONFIG", "/dev/null").output()?;
     let told = String::from_utf8(output.stderr)?;
     assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("\nerror: ") && !told.contains("error: error:"), "{told}");
     Ok(told)
 }
 
