@@ -11,5 +11,7 @@
 
 mod faults;
 mod lifecycle;
+mod metrics;
 mod quiet;
+mod scope;
 mod support;

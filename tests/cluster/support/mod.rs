@@ -11,8 +11,8 @@ use serde_json::Value as Json;
 use testbed::{ControlPlane, Controllers, Options};
 
 pub use namespace::Namespace;
-pub use operator::Operator;
-pub use project::Project;
+pub use operator::{Operator, Setting};
+pub use project::{Project, install_definition};
 
 /// How long anything may take before a test fails: far longer than it should, so that a busy machine is no failure.
 const DEADLINE: Duration = Duration::from_secs(60);
@@ -34,6 +34,14 @@ pub fn plane() -> &'static ControlPlane {
         };
         std::thread::spawn(start).join().unwrap()
     })
+}
+
+/// A control plane for one test, which may stop its programs: no controllers, and the definitions of this repository.
+pub async fn own_plane() -> ControlPlane {
+    let options = Options { controllers: Controllers::None, audit: true, ..Options::default() };
+    let plane = ControlPlane::start(options).await.unwrap();
+    project::install_definitions(&plane.client().await.unwrap()).await;
+    plane
 }
 
 /// Waits until `probe` finds something, and gives it.
@@ -58,4 +66,9 @@ pub fn condition<'a>(resource: &'a Json, condition_type: &str) -> Option<&'a Jso
 pub fn condition_text(resource: &Json, condition_type: &str) -> Option<String> {
     let condition = condition(resource, condition_type)?;
     Some(format!("{}/{}", condition["status"].as_str()?, condition["reason"].as_str().unwrap_or_default()))
+}
+
+/// Whether the chart's objects are in place.
+pub fn is_deployed(resource: &Json) -> bool {
+    condition_text(resource, "Deployed").is_some_and(|text| text.starts_with("True/"))
 }

@@ -19,8 +19,9 @@ fn resource(kind: &str) -> ApiResource {
         "Deployment" => ("apps", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "Widget" => ("test.example.com", "v1"),
+        "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
-        "ClusterRole" => ("rbac.authorization.k8s.io", "v1"),
+        "Latecomer" | "Returner" => ("tests.samutup.com", "v1"),
         _ => ("", "v1"),
     };
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
@@ -29,7 +30,11 @@ fn resource(kind: &str) -> ApiResource {
 impl Namespace {
     /// A new namespace, named after `test`.
     pub async fn create(test: &str) -> Self {
-        let client = plane().client().await.unwrap();
+        Self::create_in(plane().client().await.unwrap(), test).await
+    }
+
+    /// As [`Namespace::create`], in another cluster.
+    pub async fn create_in(client: kube::Client, test: &str) -> Self {
         let name = format!("{test}-{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource("Namespace"));
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
@@ -39,7 +44,9 @@ impl Namespace {
 
     pub fn api(&self, kind: &str) -> Api<DynamicObject> {
         match kind {
-            "ClusterRole" | "CustomResourceDefinition" => Api::all_with(self.client.clone(), &resource(kind)),
+            "ClusterRole" | "ClusterRoleBinding" | "CustomResourceDefinition" => {
+                Api::all_with(self.client.clone(), &resource(kind))
+            }
             _ => Api::namespaced_with(self.client.clone(), &self.name, &resource(kind)),
         }
     }
@@ -60,11 +67,16 @@ impl Namespace {
 
     /// Creates a custom resource.
     pub async fn create_resource(&self, kind: &str, name: &str, spec: Json) -> Json {
-        let object = json!({
-            "apiVersion": "charts.samutup.com/v1alpha1", "kind": kind,
-            "metadata": {"name": name, "namespace": self.name}, "spec": spec,
-        });
-        let created = self.api(kind).create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await;
+        self.create_named(kind, name, json!({"spec": spec})).await
+    }
+
+    /// Creates an object of any kind; `body` is all of it but its kind, name and namespace.
+    pub async fn create_named(&self, kind: &str, name: &str, mut body: Json) -> Json {
+        let resource = resource(kind);
+        body["apiVersion"] = json!(resource.api_version);
+        body["kind"] = json!(kind);
+        body["metadata"]["name"] = json!(name);
+        let created = self.api(kind).create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await;
         serde_json::to_value(created.unwrap()).unwrap()
     }
 

@@ -1,20 +1,59 @@
 //! The operator as its users run it: the binary, with flags and environment.
 
 use std::ffi::OsStr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
-use testbed::audit::Request;
+use testbed::ControlPlane;
+use testbed::audit::{AuditLog, Request};
 use testbed::guard::{Folder, Guarded, Program};
 use testbed::port::Port;
 
 use crate::support::{DEADLINE, Namespace, Project, plane};
 
+/// Where an operator works, and as whom.
+pub struct Setting {
+    /// A user of its own, so that the audit log tells whose calls are whose.
+    pub user: String,
+    kubeconfig: PathBuf,
+    audit: AuditLog,
+    /// `WATCH_NAMESPACE`.
+    namespaces: String,
+}
+
+impl Setting {
+    /// With all rights.
+    pub fn of(plane: &ControlPlane, namespaces: &str) -> Self {
+        Self::with_groups(plane, namespaces, &["system:masters"])
+    }
+
+    /// With the rights that RBAC gives to its user.
+    pub fn without_rights(plane: &ControlPlane, namespaces: &str) -> Self {
+        Self::with_groups(plane, namespaces, &[])
+    }
+
+    fn with_groups(plane: &ControlPlane, namespaces: &str, groups: &[&str]) -> Self {
+        let user = format!("operator-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
+        let kubeconfig = plane.user_kubeconfig(&user, groups).unwrap();
+        Self { user, kubeconfig, audit: plane.audit().unwrap(), namespaces: namespaces.to_owned() }
+    }
+}
+
+/// What an endpoint says.
+#[derive(Debug)]
+pub struct Answer {
+    pub code: u16,
+    pub text: String,
+}
+
 /// A running operator; killed when it is dropped.
 pub struct Operator {
     process: Guarded,
     health: Port,
+    pub metrics: Port,
     pub user: String,
+    audit: AuditLog,
     _folder: Folder,
 }
 
@@ -27,59 +66,68 @@ impl Operator {
     /// As [`Operator::start`], with more flags.
     pub async fn start_with(project: &Project, namespace: &Namespace, flags: &[&str]) -> Self {
         let mut operator = Self::spawn(project, namespace, flags);
-        let end = std::time::Instant::now() + DEADLINE;
-        while !operator.is_ready().await {
-            assert!(operator.process.ended().is_none(), "the operator has ended");
-            assert!(std::time::Instant::now() < end, "the operator is not ready");
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
+        operator.until_ready().await;
         operator
     }
 
     /// Starts it, and does not wait.
     pub fn spawn(project: &Project, namespace: &Namespace, flags: &[&str]) -> Self {
-        // A user of its own, so that the audit log tells whose calls are whose.
-        let user = format!("operator-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
-        let kubeconfig = plane().user_kubeconfig(&user, &["system:masters"]).unwrap();
+        Self::launch(project, Setting::of(plane(), &namespace.name), flags)
+    }
+
+    /// Starts it in that setting, and does not wait.
+    pub fn launch(project: &Project, setting: Setting, flags: &[&str]) -> Self {
         let folder = Folder::new("chart-operator-test-").unwrap();
-        let health = Port::reserve().unwrap();
+        let (health, metrics) = (Port::reserve().unwrap(), Port::reserve().unwrap());
         let mut arguments = vec![
             "run".to_owned(),
             format!("--watches-file={}", project.watches().display()),
-            "--metrics-bind-address=0".to_owned(),
+            format!("--metrics-bind-address=127.0.0.1:{}", metrics.number()),
             format!("--health-probe-bind-address=127.0.0.1:{}", health.number()),
             "--zap-encoder=json".to_owned(),
         ];
         arguments.extend(flags.iter().map(|flag| (*flag).to_owned()));
         let environment: [(&str, &OsStr); 2] =
-            [("KUBECONFIG", kubeconfig.as_os_str()), ("WATCH_NAMESPACE", OsStr::new(&namespace.name))];
+            [("KUBECONFIG", setting.kubeconfig.as_os_str()), ("WATCH_NAMESPACE", OsStr::new(&setting.namespaces))];
         let file = Path::new(env!("CARGO_BIN_EXE_chart-operator"));
         let program = Program { name: "chart-operator", file, folder: folder.path(), directory: None };
         let process = Guarded::start(&program, &arguments, &environment).unwrap();
-        Self { process, health, user, _folder: folder }
+        Self { process, health, metrics, user: setting.user, audit: setting.audit, _folder: folder }
     }
 
-    /// What `/readyz` says.
+    /// Waits until it is ready.
+    pub async fn until_ready(&mut self) {
+        let end = Instant::now() + DEADLINE;
+        while !self.is_ready().await {
+            assert!(self.process.ended().is_none(), "the operator has ended");
+            assert!(Instant::now() < end, "the operator is not ready: {:?}", self.readyz().await);
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     pub async fn is_ready(&self) -> bool {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let Ok(mut stream) = tokio::net::TcpStream::connect(("127.0.0.1", self.health.number())).await else {
-            return false;
-        };
-        let request = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        let mut answer = String::new();
-        stream.write_all(request).await.is_ok()
-            && stream.read_to_string(&mut answer).await.is_ok()
-            && answer.starts_with("HTTP/1.1 200")
+        self.readyz().await.is_some_and(|answer| answer.code == 200)
+    }
+
+    /// What `/readyz` says, if anybody answers.
+    pub async fn readyz(&self) -> Option<Answer> {
+        ask(&self.health, "/readyz").await
+    }
+
+    /// The value of the metric whose line begins with `series`, if there is one.
+    pub async fn metric(&self, series: &str) -> Option<f64> {
+        let text = ask(&self.metrics, "/metrics").await?.text;
+        text.lines().find(|line| line.starts_with(series))?.rsplit(' ').next()?.parse().ok()
     }
 
     /// Asks it to stop, as a kubelet does, and waits until it has.
     pub async fn terminate(mut self) {
         let pid = self.process.pid().unwrap().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        let end = std::time::Instant::now() + DEADLINE;
+        let end = Instant::now() + DEADLINE;
         while self.process.ended().is_none() {
-            assert!(std::time::Instant::now() < end, "it does not stop");
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            assert!(Instant::now() < end, "it does not stop");
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 
@@ -101,10 +149,22 @@ impl Operator {
 
     /// The calls it has made so far, watches and lease apart.
     pub fn calls(&self) -> Vec<Request> {
-        let requests = plane().audit().unwrap().read().unwrap();
+        let requests = self.audit.read().unwrap();
         let own = requests.into_iter().filter(|request| request.user == self.user);
         own.filter(|request| request.verb != "watch" && request.resource != "leases").collect()
     }
+}
+
+/// Asks an endpoint of this machine over HTTP.
+async fn ask(port: &Port, path: &str) -> Option<Answer> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let mut stream = tokio::net::TcpStream::connect(("127.0.0.1", port.number())).await.ok()?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    let mut answer = String::new();
+    stream.write_all(request.as_bytes()).await.ok()?;
+    stream.read_to_string(&mut answer).await.ok()?;
+    let (head, text) = answer.split_once("\r\n\r\n")?;
+    Some(Answer { code: head.split(' ').nth(1)?.parse().ok()?, text: text.to_owned() })
 }
 
 impl Drop for Operator {

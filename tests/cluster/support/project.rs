@@ -26,10 +26,23 @@ impl Project {
         copy(&repository().join("helm-charts"), &folder.path().join("helm-charts"));
         fs::copy(repository().join("watches.yaml"), folder.path().join("watches.yaml")).unwrap();
         let project = Self { folder };
-        project.edit("watches.yaml", |text| {
-            text.replace("chart: ", &format!("chart: {}/", project.folder.path().display()))
-        });
+        project.point_at_charts();
         project
+    }
+
+    /// A project of these files: paths and texts. Charts are named by their paths in it.
+    pub fn of(files: &[(&str, &str)]) -> Self {
+        let project = Self { folder: Folder::new("chart-operator-project-").unwrap() };
+        for (file, text) in files {
+            project.edit(file, |_| (*text).to_owned());
+        }
+        project.point_at_charts();
+        project
+    }
+
+    /// The operator runs in another directory: its charts get absolute paths.
+    fn point_at_charts(&self) {
+        self.edit("watches.yaml", |text| text.replace("chart: ", &format!("chart: {}/", self.folder.path().display())));
     }
 
     /// The path of its `watches.yaml`.
@@ -60,20 +73,25 @@ fn copy(from: &Path, to: &Path) {
 
 /// Applies the CustomResourceDefinitions of this repository, and waits until they are served.
 pub async fn install_definitions(client: &kube::Client) {
-    let gvk = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
-    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from_gvk(&gvk));
     for entry in fs::read_dir(repository().join("config/crd/bases")).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         let definition: Json = chart_operator::yaml::to_json(&text, chart_operator::yaml::Numbers::Exact).unwrap();
-        let name = definition["metadata"]["name"].as_str().unwrap().to_owned();
-        let params = PatchParams::apply("tests").force();
-        api.patch(&name, &params, &Patch::Apply(&definition)).await.unwrap();
-        eventually(&format!("{name} is established"), || async {
-            let found = serde_json::to_value(api.get(&name).await.ok()?).ok()?;
-            let conditions = found.pointer("/status/conditions")?.as_array()?.clone();
-            let established = |condition: &Json| condition["type"] == "Established" && condition["status"] == "True";
-            conditions.iter().any(established).then_some(())
-        })
-        .await;
+        install_definition(client, &definition).await;
     }
+}
+
+/// Applies a CustomResourceDefinition, and waits until it is served.
+pub async fn install_definition(client: &kube::Client, definition: &Json) {
+    let gvk = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
+    let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from_gvk(&gvk));
+    let name = definition["metadata"]["name"].as_str().unwrap();
+    let params = PatchParams::apply("tests").force();
+    api.patch(name, &params, &Patch::Apply(definition)).await.unwrap();
+    eventually(&format!("{name} is established"), || async {
+        let found = serde_json::to_value(api.get(name).await.ok()?).ok()?;
+        let conditions = found.pointer("/status/conditions")?.as_array()?.clone();
+        let established = |condition: &Json| condition["type"] == "Established" && condition["status"] == "True";
+        conditions.iter().any(established).then_some(())
+    })
+    .await;
 }
