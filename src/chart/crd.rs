@@ -4,7 +4,10 @@
 
 use std::path::Path;
 
-use crate::chart::{Chart, File};
+use serde_json::Value as Json;
+
+use crate::chart::{Chart, Error, File};
+use crate::yaml::{self, Numbers};
 
 /// A file of a chart's `crds/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +22,24 @@ impl Chart {
     /// The files of `crds/`, then those of the sub-charts.
     pub fn crds(&self) -> Vec<Crd<'_>> {
         self.crds_below(self.name())
+    }
+
+    /// The objects in `crds/`, of the sub-charts too.
+    ///
+    /// # Errors
+    /// [`Error::Yaml`] and [`Error::NotUtf8`].
+    pub fn definitions(&self) -> Result<Vec<Json>, Error> {
+        let mut definitions = Vec::new();
+        for crd in self.crds() {
+            let not_yaml = |source| Error::Yaml { file: crd.path.clone(), source };
+            let text =
+                str::from_utf8(&crd.file.data).map_err(|source| Error::NotUtf8 { file: crd.path.clone(), source })?;
+            for document in yaml::documents(text).map_err(not_yaml)? {
+                let definition = yaml::to_json(document.text, Numbers::Exact).map_err(not_yaml)?;
+                definitions.extend((!definition.is_null()).then_some(definition));
+            }
+        }
+        Ok(definitions)
     }
 
     fn crds_below(&self, path: &str) -> Vec<Crd<'_>> {

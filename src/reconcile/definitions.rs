@@ -3,31 +3,10 @@
 use kube::core::GroupVersionKind;
 use serde_json::Value as Json;
 
-use crate::chart::Chart;
 use crate::cluster::Error;
 use crate::cluster::objects::Target;
 use crate::reconcile::pass::{Cause, Failure, Pass, log};
 use crate::release::{Gvk, ObjectId};
-use crate::yaml::{self, Numbers};
-
-/// The objects in a chart's `crds/`.
-///
-/// # Errors
-/// The text of the error, with the file.
-pub(crate) fn definitions(chart: &Chart) -> Result<Vec<Json>, String> {
-    let mut definitions = Vec::new();
-    for crd in chart.crds() {
-        let named = |error: &dyn std::fmt::Display| format!("{}: {error}", crd.path);
-        let text = str::from_utf8(&crd.file.data).map_err(|error| named(&error))?;
-        for document in yaml::documents(text).map_err(|error| named(&error))? {
-            match yaml::to_json(document.text, Numbers::Exact).map_err(|error| named(&error))? {
-                Json::Null => {}
-                definition => definitions.push(definition),
-            }
-        }
-    }
-    Ok(definitions)
-}
 
 impl Pass<'_> {
     /// Creates those of `definitions` that are not there yet. They belong to nobody: other resources use them too.

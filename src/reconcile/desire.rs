@@ -14,7 +14,6 @@ use crate::chart::version::meets;
 use crate::cluster::chain;
 use crate::cluster::world::{ClusterWorld, Scope as Sight};
 use crate::reconcile::context::Memo;
-use crate::reconcile::definitions::definitions;
 use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
 use crate::release::hook::Event;
 use crate::release::manifest::{self, Document, Object};
@@ -227,7 +226,7 @@ impl Job {
         }
         let objects = sorted.objects().map_err(|error| chain(&error))?;
         let changes_by_itself = rendered.used_chance_or_clock;
-        let definitions = definitions(&chart)?;
+        let definitions = chart.definitions().map_err(|error| chain(&error))?;
         Ok(Rendered { manifest: sorted.text(), notes: rendered.notes, config, objects, definitions, changes_by_itself })
     }
 
