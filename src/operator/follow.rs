@@ -131,10 +131,21 @@ fn is_not_served(error: &watcher::Error) -> bool {
 
 /// One line per change of state, however often it fails.
 fn report(source: &str, error: &watcher::Error, state: &watch::Sender<WatchState>) {
-    let failing = WatchState::Failing(chain(error));
-    let first = !matches!(*state.borrow(), WatchState::Failing(_));
-    if first {
-        tracing::error!(target: "operator.watch", source, error = chain(error), "Watch failed");
+    let message = message(error);
+    if !matches!(*state.borrow(), WatchState::Failing(_)) {
+        tracing::error!(target: "operator.watch", source, error = message, "Watch failed");
     }
-    state.send_replace(failing);
+    state.send_replace(WatchState::Failing(message));
+}
+
+/// The API server's own words where it gave any: kube prints its whole answer, twice.
+fn message(error: &watcher::Error) -> String {
+    use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
+    match error {
+        WatchError(status)
+        | InitialListFailed(kube::Error::Api(status))
+        | WatchStartFailed(kube::Error::Api(status))
+        | WatchFailed(kube::Error::Api(status)) => status.message.clone(),
+        _ => chain(error),
+    }
 }

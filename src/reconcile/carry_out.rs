@@ -17,6 +17,7 @@ use crate::reconcile::objects::known;
 use crate::reconcile::observe::IN_FLIGHT;
 use crate::reconcile::pass::{Pass, ServedKinds};
 use crate::reconcile::resource::Resource;
+use crate::release::contention::Verdict;
 use crate::release::plan::{Applied, Plan, Reason, Step};
 use crate::release::prepare::Prepared;
 use crate::release::projection::{self, Change};
@@ -31,6 +32,8 @@ pub(crate) struct Outcome {
     pub(crate) failures: BTreeMap<ObjectId, Error>,
     /// Objects whose drift was corrected, with what had been changed, and by whom.
     pub(crate) corrected: Vec<(ObjectId, Vec<Change>)>,
+    /// Objects that somebody changes again and again, with the seconds until they are put back once more.
+    pub(crate) contended: BTreeMap<ObjectId, i64>,
     /// Objects to be applied when their former selves are gone.
     pub(crate) leaving: Vec<ObjectId>,
 }
@@ -38,7 +41,7 @@ pub(crate) struct Outcome {
 impl Outcome {
     /// Whether every object is as rendered now.
     pub(crate) fn is_complete(&self) -> bool {
-        self.failures.is_empty() && self.leaving.is_empty()
+        self.failures.is_empty() && self.leaving.is_empty() && self.contended.is_empty()
     }
 
     /// Whether a later try may do better without anybody's help.
@@ -67,6 +70,10 @@ impl Pass<'_> {
         for wave in plan.waves() {
             let mut sends = Vec::new();
             for (object, reason) in wave {
+                if let Some(wait) = self.contention(&object.id, reason) {
+                    outcome.contended.insert(object.id.clone(), wait);
+                    continue;
+                }
                 let served = served.get(&object.gvk());
                 let send = async move { (object, reason, self.send(object, reason, served).await) };
                 sends.push(send.boxed());
@@ -127,6 +134,15 @@ impl Pass<'_> {
             self.controller.queue.add(self.key.clone());
         }
         Ok(Arc::new(answer))
+    }
+
+    /// How many seconds to leave an object alone because somebody else keeps changing it; nothing for all others.
+    fn contention(&self, id: &ObjectId, reason: &Reason) -> Option<i64> {
+        let drifted = (*reason == Reason::Drifted).then(|| self.context.objects.of(&self.set).remove(id)).flatten()?;
+        match self.context.contended(id, drifted.live.projection?) {
+            Verdict::Correct => None,
+            Verdict::Contended { wait } => Some(wait),
+        }
     }
 
     async fn send(

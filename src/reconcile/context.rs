@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use k8s_openapi::jiff::Timestamp;
 use tokio::sync::watch;
 
 use crate::catalog::Entry;
@@ -13,6 +14,7 @@ use crate::metrics::{self, Metrics};
 use crate::reconcile::objects::{Objects, SetId};
 use crate::reconcile::queue::Queue;
 use crate::reconcile::resource::{Key, Resources};
+use crate::release::contention::{Contention, Verdict};
 use crate::release::plan::Applied;
 use crate::release::{Digest, Gvk, ObjectId};
 use crate::render::Capabilities;
@@ -52,6 +54,8 @@ pub struct Context {
     pub reconcile_period: Option<Duration>,
     /// Whether events show `****` instead of an overridden value.
     pub suppress_override_values: bool,
+    /// How often objects were put back lately.
+    contention: Mutex<Contention>,
     /// Which resource a set of objects belongs to.
     owners: Mutex<BTreeMap<SetId, (Arc<Controller>, Key)>>,
 }
@@ -86,8 +90,17 @@ impl Context {
             watching: shared.watching,
             reconcile_period: shared.reconcile_period,
             suppress_override_values: shared.suppress_override_values,
+            contention: Mutex::default(),
             owners: Mutex::default(),
         }
+    }
+
+    /// Whether an object that drifted to `state` may be put back now; counts it if so.
+    pub(crate) fn contended(&self, id: &ObjectId, state: Digest) -> Verdict {
+        let now = Timestamp::now().as_second();
+        let mut contention = lock(&self.contention);
+        contention.sweep(now);
+        contention.correct(id, state, now)
     }
 
     /// Notes whose objects those of `set` are.

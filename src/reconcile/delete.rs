@@ -36,8 +36,8 @@ impl Pass<'_> {
             self.context.cluster.delete_record(&self.release, *version).await?;
             self.count("delete");
         }
-        log!(info, self, "Uninstalled release");
         self.release_resource().await?;
+        log!(info, self, "Uninstalled release");
         Ok(Again::WhenAsked)
     }
 

@@ -1,5 +1,7 @@
 //! What the user reads of a pass: one status patch if anything is different, events, and the log.
 
+use std::time::Duration;
+
 use k8s_openapi::api::core::v1::ObjectReference;
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
@@ -53,6 +55,9 @@ impl Pass<'_> {
     /// Some objects were not accepted, or their former selves are not gone yet.
     fn incomplete(&self, memo: &Memo, outcome: &Outcome) -> (status::Outcome, Again) {
         let Some((id, error)) = outcome.failures.first_key_value() else {
+            if let Some((id, wait)) = outcome.contended.first_key_value() {
+                return contended(memo, id, *wait);
+            }
             let gone = |id: &ObjectId| format!("`{id}` is being deleted");
             let message = outcome.leaving.iter().map(gone).collect::<Vec<_>>().join("; ");
             // Woken by the watch when it is gone.
@@ -170,6 +175,14 @@ fn step(memo: &Memo, cause: Cause) -> FailedStep {
         (_, Cause::Render) => FailedStep::Reconcile,
         (_, Cause::Collision | Cause::Apply) => FailedStep::Upgrade,
     }
+}
+
+/// Somebody fights for an object: told, and left alone for a while.
+fn contended(memo: &Memo, id: &ObjectId, wait: i64) -> (status::Outcome, Again) {
+    let message = format!("`{id}` is changed again and again; it is put back at most three times a minute");
+    let (step, reason) = (step(memo, Cause::Render), Reason::Contended);
+    let wait = Duration::from_secs(u64::try_from(wait).unwrap_or(1));
+    (status::Outcome::Failed { step, reason, message, fate: Fate::Retry }, Again::After(wait))
 }
 
 fn failed(memo: &Memo, refusal: &Refusal) -> status::Outcome {

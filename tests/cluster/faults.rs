@@ -140,3 +140,24 @@ async fn only_the_leader_works_and_the_next_one_takes_over_at_once_when_it_leave
     namespace.create_resource("Web", "two", json!({})).await;
     namespace.until("Web", "two", "it is deployed by the second", is_deployed).await;
 }
+
+#[tokio::test]
+async fn a_fight_for_an_object_is_told_and_not_fought_hot() {
+    let namespace = Namespace::create("fight").await;
+    let operator = Operator::start(&Project::new(), &namespace).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    let contended = || async {
+        let deployment = namespace.find("Deployment", "shop-web").await?;
+        if deployment["spec"]["replicas"] == 1 {
+            namespace.patch("Deployment", "shop-web", json!({"spec": {"replicas": 7}})).await;
+        }
+        let web = namespace.find("Web", "shop").await?;
+        (condition_text(&web, "Ready")? == "False/Contended").then_some(())
+    };
+    eventually("it says that somebody else fights for the Deployment", contended).await;
+    let put_back = operator.calls().into_iter().filter(|call| call.resource == "deployments" && call.verb == "patch");
+    // Once to create it, three times for each way in which it was changed; never as often as it was changed.
+    let put_back = put_back.count();
+    assert!((4..=7).contains(&put_back), "{put_back}");
+}
