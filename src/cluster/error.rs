@@ -63,6 +63,11 @@ impl Error {
         self.status().is_some_and(|status| status.code == 409)
     }
 
+    /// The API server takes the object for invalid.
+    pub fn is_invalid(&self) -> bool {
+        self.status().is_some_and(|status| status.code == 422)
+    }
+
     /// RBAC or an admission plugin says no.
     pub fn is_forbidden(&self) -> bool {
         self.status().is_some_and(|status| status.code == 403)

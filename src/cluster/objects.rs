@@ -3,11 +3,14 @@
 use kube::Resource as _;
 use kube::core::params::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
 use kube::core::{DynamicObject, Request};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::cluster::discovery::Served;
 use crate::cluster::{Cluster, Error};
 use crate::release::FIELD_MANAGER;
+
+/// Field manager of [`Cluster::replace_lists`], for as long as that takes.
+const REPAIRER: &str = "chart-operator-repair";
 
 /// One object of a served kind.
 #[derive(Clone, Copy, Debug)]
@@ -109,8 +112,32 @@ impl Cluster {
     /// # Errors
     /// That of the call.
     pub async fn merge_patch(&self, target: Target<'_>, part: Part, patch: &Json) -> Result<Json, Error> {
+        self.merge_patch_as(FIELD_MANAGER, target, part, patch).await
+    }
+
+    /// Makes the object's lists those of `object`, foreign elements gone, and applies it.
+    ///
+    /// Server-side apply only adds to a list with keys: where somebody changed the key of an element (a Service's port),
+    /// it adds the old one beside it, and both together may be refused. A merge patch replaces lists. It is sent under
+    /// another name, whose ownership is then taken off, so that what a chart drops later is dropped.
+    ///
+    /// # Errors
+    /// That of a call.
+    pub async fn replace_lists(&self, target: Target<'_>, object: &Json) -> Result<Json, Error> {
+        let mut content = object.clone();
+        content.as_object_mut().map(|content| content.remove("metadata"));
+        self.merge_patch_as(REPAIRER, target, Part::Main, &content).await?;
+        let answer = self.apply(target, object).await?;
+        let managers = answer.pointer("/metadata/managedFields").and_then(Json::as_array).into_iter().flatten();
+        let others: Vec<_> = managers.filter(|entry| entry["manager"] != REPAIRER).collect();
+        let version = answer.pointer("/metadata/resourceVersion");
+        let patch = json!({"metadata": {"resourceVersion": version, "managedFields": others}});
+        self.merge_patch(target, Part::Main, &patch).await
+    }
+
+    async fn merge_patch_as(&self, manager: &str, target: Target<'_>, part: Part, patch: &Json) -> Result<Json, Error> {
         let call = async {
-            let params = PatchParams { field_manager: Some(FIELD_MANAGER.to_owned()), ..PatchParams::default() };
+            let params = PatchParams { field_manager: Some(manager.to_owned()), ..PatchParams::default() };
             let patch = Patch::Merge(patch);
             let request = match part {
                 Part::Main => target.request().patch(target.name, &params, &patch),

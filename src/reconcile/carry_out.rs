@@ -172,7 +172,10 @@ impl Pass<'_> {
             Reason::Drifted => {
                 // What was changed, and by whom, is only to be seen before it is put back.
                 let drifted = cluster.get(target).await?;
-                let answer = cluster.apply(target, &object.body).await?;
+                let answer = match cluster.apply(target, &object.body).await {
+                    Err(error) if error.is_invalid() => cluster.replace_lists(target, &object.body).await?,
+                    answer => answer?,
+                };
                 let changes = drifted.map(|drifted| projection::changes(&drifted, &answer, FIELD_MANAGER));
                 Ok((answer, changes.unwrap_or_default()))
             }

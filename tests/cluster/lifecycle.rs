@@ -122,6 +122,17 @@ async fn what_somebody_changes_or_deletes_is_put_back_and_what_he_adds_stays() {
     assert_eq!(after["metadata"]["labels"]["mine"], "x");
     assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
 
+    // The key of a list's element: the old one beside the new one would be refused.
+    let port = json!([{"op": "replace", "path": "/spec/ports/0/port", "value": 81}]);
+    namespace.json_patch("Service", "shop-web", port).await;
+    let put_back = |found: &Json| {
+        let (ports, managers) = (&found["spec"]["ports"], found["metadata"]["managedFields"].as_array().unwrap());
+        ports.as_array().unwrap().len() == 1
+            && ports[0]["port"] == 80
+            && managers.iter().all(|entry| entry["manager"] != "chart-operator-repair")
+    };
+    namespace.until("Service", "shop-web", "port 80 again, owned by us alone", put_back).await;
+
     namespace.delete("Service", "shop-web").await;
     let probe = || async { namespace.find("Service", "shop-web").await };
     eventually("the Service is back", probe).await;

@@ -93,6 +93,13 @@ impl Namespace {
         serde_json::to_value(patched).unwrap()
     }
 
+    /// Patches an object by RFC 6902, as another manager than the operator.
+    pub async fn json_patch(&self, kind: &str, name: &str, patch: Json) {
+        let params = PatchParams { field_manager: Some("jane".to_owned()), ..PatchParams::default() };
+        let patch = Patch::<()>::Json(serde_json::from_value(patch).unwrap());
+        self.api(kind).patch(name, &params, &patch).await.unwrap();
+    }
+
     pub async fn delete(&self, kind: &str, name: &str) {
         self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
     }
