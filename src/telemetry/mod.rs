@@ -29,6 +29,9 @@ pub use time::TimeEncoding;
 /// Crates whose events below a warning tell of connections and not of charts: shown from `--zap-log-level=3` on.
 const NOISY: [&str; 8] = ["h2", "hyper", "hyper_util", "kube_client", "kube_runtime", "mio", "rustls", "tower"];
 
+/// Where kube logs as an error what it also gives to its caller, for each try: whoever tried says it once.
+const REPEATED: &str = "kube_client::client::builder";
+
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -88,7 +91,9 @@ impl Level {
     fn targets(self) -> Targets {
         let level = self.filter();
         let noisy = if matches!(self, Self::Debug(3..)) { level } else { level.min(LevelFilter::WARN) };
-        Targets::new().with_default(level).with_targets(NOISY.map(|name| (name, noisy)))
+        let repeated = if matches!(self, Self::Debug(3..)) { level } else { LevelFilter::OFF };
+        let targets = Targets::new().with_default(level).with_targets(NOISY.map(|name| (name, noisy)));
+        targets.with_target(REPEATED, repeated)
     }
 }
 
