@@ -17,7 +17,7 @@ use crate::metrics::{Reconciled, Resource as ResourceLabels};
 use crate::operator::follow::{Followed, Follower, Streaming, follow};
 use crate::operator::stopped;
 use crate::reconcile::queue::Again;
-use crate::reconcile::resource::{Key, Resource};
+use crate::reconcile::resource::{Key, News, Resource};
 use crate::reconcile::{Context, Controller, WatchState, reconcile};
 
 /// Between two looks for a kind that is not served yet.
@@ -203,7 +203,13 @@ impl Follower for Primary {
         let key = resource.key();
         self.unseen.retain(|unseen| *unseen != key);
         self.context.metrics.resource_created_at.get_or_create(&self.labels(&resource)).set(created);
-        if self.controller.resources.observe(resource) {
+        let wanted = match self.controller.resources.observe(resource) {
+            News::Asked => true,
+            // While a pass is under way it is most likely its own write; somebody else's makes that write a conflict.
+            News::Told => !self.controller.queue.is_running(&key),
+            News::None => false,
+        };
+        if wanted {
             self.controller.queue.add(key);
         }
     }

@@ -67,6 +67,11 @@ impl<K: Ord + Clone> Queue<K> {
         self.changed.notify_one();
     }
 
+    /// Whether somebody works on `key` right now.
+    pub fn is_running(&self, key: &K) -> bool {
+        self.state().running.contains_key(key)
+    }
+
     /// How many keys are due and wait for a worker.
     pub fn depth(&self) -> usize {
         let now = Instant::now();

@@ -144,6 +144,17 @@ pub fn is_newer(a: &str, b: &str) -> bool {
     }
 }
 
+/// What a sight of a resource tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Nothing: it is known as new as that, or newer.
+    None,
+    /// Only what is told about it has changed: its status, its finalizers, our own annotations.
+    Told,
+    /// Something else is asked for.
+    Asked,
+}
+
 /// The resources of one watch, each as new as anything has shown it.
 #[derive(Debug, Default)]
 pub struct Resources(Mutex<BTreeMap<Key, Arc<Resource>>>);
@@ -160,14 +171,16 @@ impl Resources {
     }
 
     /// Takes what a watch told. `true` if it is news, `false` if we have seen this version or a newer one.
-    pub fn observe(&self, resource: Resource) -> bool {
+    pub fn observe(&self, resource: Resource) -> News {
         let mut resources = self.lock();
         let key = resource.key();
-        let known = resources.get(&key);
-        let news = known.is_none_or(|known| {
-            known.uid() != resource.uid() || is_newer(resource.resource_version(), known.resource_version())
-        });
-        if news {
+        let news = match resources.get(&key) {
+            Some(known) if known.uid() != resource.uid() => News::Asked,
+            Some(known) if !is_newer(resource.resource_version(), known.resource_version()) => News::None,
+            Some(known) if resource.asks_the_same(known) => News::Told,
+            Some(_) | None => News::Asked,
+        };
+        if news != News::None {
             resources.insert(key, Arc::new(resource));
         }
         news
@@ -177,7 +190,7 @@ impl Resources {
     /// did: the event that told so will be taken for old.
     pub fn written(&self, before: &Resource, answer: Resource) -> bool {
         let changed = !answer.asks_the_same(before);
-        self.observe(answer) && changed
+        self.observe(answer) != News::None && changed
     }
 
     /// Forgets a resource that is gone.
@@ -206,10 +219,15 @@ mod tests {
     #[test]
     fn only_what_is_newer_is_news() {
         let resources = Resources::default();
-        assert!(resources.observe(resource("99", 1)));
-        assert!(!resources.observe(resource("99", 1)));
-        assert!(!resources.observe(resource("98", 2)));
-        assert!(resources.observe(resource("100", 2)));
+        for (version, replicas, news) in [
+            ("99", 1, News::Asked),
+            ("99", 1, News::None),
+            ("98", 2, News::None),
+            ("100", 2, News::Asked),
+            ("101", 2, News::Told),
+        ] {
+            assert_eq!(resources.observe(resource(version, replicas)), news, "{version}");
+        }
         let key = resource("1", 1).key();
         assert_eq!(resources.find(&key).unwrap().spec(), Some(&json!({"replicas": 2})));
         assert_eq!(resources.find(&key).unwrap().json().pointer("/metadata/managedFields"), None);
@@ -221,7 +239,7 @@ mod tests {
         resources.observe(resource("99", 1));
         let mut again = resource("98", 1).json().clone();
         again["metadata"]["uid"] = json!("u2");
-        assert!(resources.observe(Resource::new(again)));
+        assert_eq!(resources.observe(Resource::new(again)), News::Asked);
     }
 
     #[test]
@@ -232,6 +250,6 @@ mod tests {
         assert!(!resources.written(&before, resource("6", 1)));
         assert!(resources.written(&before, resource("8", 2)));
         // The event of that edit, version 7, is old news now.
-        assert!(!resources.observe(resource("7", 2)));
+        assert_eq!(resources.observe(resource("7", 2)), News::None);
     }
 }
