@@ -34,8 +34,9 @@ impl Pass<'_> {
             notes: Some(desired.rendered.notes.clone()),
             changes_by_itself: desired.rendered.changes_by_itself,
         };
-        // Kept before anything else is written: a pass that fails below must not send everything again.
-        self.controller.remember(&self.key, next.clone());
+        // Kept before anything else is written: a pass that fails below must not send everything again. Without its inputs,
+        // or the next one would take the revision for recorded.
+        self.controller.remember(&self.key, Memo { inputs: None, ..next.clone() });
         let history = self.controller.entry.watch.history;
         if !outcome.is_complete() || history == 0 {
             return Ok(self.controller.remember(&self.key, next));
