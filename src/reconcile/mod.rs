@@ -43,7 +43,7 @@ pub async fn reconcile(context: &Arc<Context>, controller: &Arc<Controller>, key
     let pass = Pass::new(context, controller, key, resource);
     match AssertUnwindSafe(pass.run()).catch_unwind().await {
         Ok(Ok(again)) => again,
-        Ok(Err(failure)) => failed(&pass, &failure),
+        Ok(Err(failure)) => failed(&pass, &failure).await,
         Err(_panic) => {
             // The panic hook has logged where; one resource must not stop the others.
             controller.metrics.panics.inc();
@@ -54,7 +54,7 @@ pub async fn reconcile(context: &Arc<Context>, controller: &Arc<Controller>, key
 }
 
 /// A pass that ended before it could report: the API server was in the way.
-fn failed(pass: &Pass<'_>, failure: &Failure) -> Again {
+async fn failed(pass: &Pass<'_>, failure: &Failure) -> Again {
     let message = failure.message();
     match failure {
         Failure::NotServedYet => Again::After(NOT_SERVED_RETRY),
@@ -65,7 +65,11 @@ fn failed(pass: &Pass<'_>, failure: &Failure) -> Again {
         }
         Failure::Call(error) if error.fate() == Fate::User => {
             pass::log!(error, pass, "Reconciler error", error = message);
-            pass.later()
+            match pass.report_call(error).await {
+                Err(error) if error.fate() == Fate::Retry => Again::Backoff,
+                // Where the status may not be written either, the log has told.
+                _ => pass.later(),
+            }
         }
         _ => {
             pass::log!(error, pass, "Reconciler error", error = message);

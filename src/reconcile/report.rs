@@ -31,6 +31,15 @@ impl Pass<'_> {
         Ok(again)
     }
 
+    /// Reports a call that is refused until somebody grants or mends something: the user reads conditions, not our log.
+    pub(crate) async fn report_call(&self, error: &cluster::Error) -> Result<(), cluster::Error> {
+        let memo = self.controller.memo(&self.key).filter(|memo| memo.uid == self.resource.uid()).unwrap_or_default();
+        let step = if self.resource.is_deleting() { FailedStep::Uninstall } else { step(&memo, Cause::Render) };
+        let reason = if error.is_forbidden() { Reason::Forbidden } else { Reason::Refused };
+        let message = error.message();
+        self.write_status(&status::Outcome::Failed { step, reason, message, fate: Fate::WaitForUser }).await
+    }
+
     /// The revision runs; some of its objects may not be ready yet.
     fn applied(&self, memo: &Memo) -> status::Outcome {
         let notes = memo.notes.clone().unwrap_or_else(|| self.deployed_message());
