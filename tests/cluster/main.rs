@@ -13,5 +13,7 @@ mod faults;
 mod lifecycle;
 mod metrics;
 mod quiet;
+mod rights;
 mod scope;
+mod start;
 mod support;
