@@ -170,22 +170,21 @@ struct Primary {
 }
 
 impl Primary {
-    fn labels(&self, resource: &Resource) -> ResourceLabels {
+    fn labels(&self, key: &Key) -> ResourceLabels {
         let kind = &self.controller.served.resource;
         ResourceLabels {
             group: kind.group.clone(),
             kind: kind.kind.clone(),
-            name: resource.name().to_owned(),
-            namespace: resource.namespace().to_owned(),
+            name: key.name.clone(),
+            namespace: key.namespace.clone(),
             version: kind.version.clone(),
         }
     }
 
     /// The resource is gone, or no longer selected: it is forgotten, and nothing of it is torn down.
     fn forget(&self, key: &Key) {
-        if let Some(resource) = self.controller.resources.forget(key) {
-            self.context.metrics.resource_created_at.remove(&self.labels(&resource));
-        }
+        self.controller.resources.forget(key);
+        self.context.metrics.resource_created_at.remove(&self.labels(key));
         self.controller.queue.add(key.clone());
     }
 }
@@ -202,7 +201,7 @@ impl Follower for Primary {
         let resource = Resource::new(json);
         let key = resource.key();
         self.unseen.retain(|unseen| *unseen != key);
-        self.context.metrics.resource_created_at.get_or_create(&self.labels(&resource)).set(created);
+        self.context.metrics.resource_created_at.get_or_create(&self.labels(&key)).set(created);
         let wanted = match self.controller.resources.observe(resource) {
             News::Asked => true,
             // While a pass is under way it is most likely its own write; somebody else's makes that write a conflict.

@@ -37,6 +37,8 @@ impl Pass<'_> {
             self.count("delete");
         }
         self.release_resource().await?;
+        // Its end is still to be told; until then it must not be taken for one that has a finalizer.
+        self.controller.resources.forget(&self.key);
         log!(info, self, "Uninstalled release");
         Ok(Again::WhenAsked)
     }

@@ -135,7 +135,8 @@ impl<'a> Pass<'a> {
         }
         let memo = self.recall().await?;
         let inputs = self.inputs();
-        if memo.inputs == Some(inputs) {
+        // Without the finalizer, which somebody may have taken off, nothing of it would be torn down.
+        if memo.inputs == Some(inputs) && self.has_finalizer() {
             let served = self.watch(&memo.kinds).await?;
             if served.len() == memo.kinds.len() && self.is_in_sync(&memo) {
                 return self.report(&memo, &memo, Progress::InSync).await;

@@ -170,7 +170,7 @@ impl Resources {
         self.lock().keys().cloned().collect()
     }
 
-    /// Takes what a watch told. `true` if it is news, `false` if we have seen this version or a newer one.
+    /// Takes what a watch told.
     pub fn observe(&self, resource: Resource) -> News {
         let mut resources = self.lock();
         let key = resource.key();

@@ -275,3 +275,13 @@ async fn without_dependent_watches_drift_is_seen_when_the_period_is_over() {
     eventually("the Service is back", || async { namespace.find("Service", "shop-web").await }).await;
     assert!(operator.logged("Upgraded release").is_empty());
 }
+
+#[tokio::test]
+async fn a_finalizer_that_somebody_took_off_is_put_back() {
+    let namespace = Namespace::create("finalizer").await;
+    let _operator = Operator::start(&Project::new(), &namespace).await;
+    installed(&namespace, "Web", "shop", json!({})).await;
+    namespace.patch("Web", "shop", json!({"metadata": {"finalizers": null}})).await;
+    let finalized = |web: &Json| web["metadata"]["finalizers"] == json!([FINALIZER]);
+    namespace.until("Web", "shop", "its finalizer is back", finalized).await;
+}
