@@ -78,7 +78,7 @@ fn chart(criterion: &mut Criterion, name: &str, directory: &str, case: &str) -> 
     let rendered = run(&compiled, &values, name)?;
     let objects = manifest::sort(&rendered.files)?.objects()?;
     let context = context(name);
-    prepare::objects(objects.clone(), &context, &scope)?;
+    prepare::objects(objects.clone(), &context, &|_| Some(Scope::Namespaced))?;
 
     let mut group = criterion.benchmark_group(name);
     group.throughput(Throughput::Bytes(template_bytes(&chart)?));
@@ -92,7 +92,7 @@ fn chart(criterion: &mut Criterion, name: &str, directory: &str, case: &str) -> 
     });
     group.throughput(Throughput::Elements(objects.len() as u64));
     group.bench_function("prepare", |bencher| {
-        let prepare = |objects: Vec<Object>| prepare::objects(objects, &context, &scope);
+        let prepare = |objects: Vec<Object>| prepare::objects(objects, &context, &|_| Some(Scope::Namespaced));
         bencher.iter_batched(|| objects.clone(), prepare, BatchSize::SmallInput);
     });
     group.finish();
@@ -131,10 +131,6 @@ fn context(name: &str) -> prepare::Context {
         },
         part_of: "applyset-bench-v1".to_owned(),
     }
-}
-
-fn scope(_kind: &Gvk) -> Option<Scope> {
-    Some(Scope::Namespaced)
 }
 
 /// YAML by the megabyte.
