@@ -7,7 +7,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::catalog::{Catalog, Entry, Error, charts};
 use crate::chart::{Chart, files};
-use crate::diagnostic::Diagnostic;
+use crate::diagnostic::{Diagnostic, chain};
 use crate::functions;
 use crate::render::Compiled;
 use crate::template::{self, Limits, Set};
@@ -72,16 +72,4 @@ fn evaluate(text: &str) -> Result<String, template::Error> {
     let mut out = Vec::new();
     set.execute("override", Value::Nil, template::Run { host: &(), limits: Limits::default() }, &mut out)?;
     Ok(String::from_utf8_lossy(&out).into_owned())
-}
-
-/// The error and its causes on one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -11,7 +11,7 @@ use serde_json::Value as Json;
 use crate::chart::Chart;
 use crate::diagnostic::Diagnostic;
 use crate::render::Compiled;
-use crate::values::{dependency, overrides};
+use crate::values::overrides;
 use crate::watches::Watch;
 
 pub use load::load;
@@ -49,25 +49,20 @@ impl Entry {
         overrides::apply(spec, &BTreeMap::new(), &self.overrides)
     }
 
-    /// The chart with the sub-charts that `values` enable, and its templates.
+    /// The templates of [`Entry::chart`] with the sub-charts that [`crate::values::process`] left in `chart`.
     ///
     /// # Errors
-    /// The text of the error: values of a wrong shape, or a template that does not parse.
-    pub fn chart_for(&self, values: &Json) -> Result<(Arc<Chart>, Arc<Compiled>), String> {
-        let chart = if self.chart.dependencies.is_empty() && self.chart.metadata.dependencies.is_empty() {
-            Arc::clone(&self.chart)
-        } else {
-            Arc::new(dependency::process(&self.chart, values).map_err(|error| error.to_string())?)
-        };
+    /// The text of the error: a template does not parse.
+    pub fn compiled(&self, chart: &Chart) -> Result<Arc<Compiled>, String> {
         let mut names = Vec::new();
-        charts(&chart, "", &mut names);
+        charts(chart, "", &mut names);
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(compiled) = compiled.get(&names) {
-            return Ok((chart, Arc::clone(compiled)));
+            return Ok(Arc::clone(compiled));
         }
-        let fresh = Arc::new(Compiled::new(&chart).map_err(|error| error.to_string())?);
+        let fresh = Arc::new(Compiled::new(chart).map_err(|error| error.to_string())?);
         compiled.insert(names, Arc::clone(&fresh));
-        Ok((chart, fresh))
+        Ok(fresh)
     }
 }
 

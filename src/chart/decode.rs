@@ -9,6 +9,7 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value as Json;
 
+use crate::chart::json_type;
 use crate::chart::metadata::{Dependency, ImportValues, Lock, Maintainer, Metadata};
 use crate::chart::version::Version;
 use crate::value::format_float;
@@ -218,14 +219,14 @@ fn fields<'a>(json: &'a Json, owner: &'static str) -> Result<Vec<Field<'a>>, Mis
                 "Maintainer" => "v2.Maintainer",
                 _ => "v2.Dependency",
             };
-            Err(Mismatch { found: kind(other), target: "value".to_owned(), wanted })
+            Err(Mismatch { found: json_type(other), target: "value".to_owned(), wanted })
         }
     }
 }
 
 impl Field<'_> {
     fn mismatch(&self, found: &Json, wanted: &'static str) -> Mismatch {
-        Mismatch { found: kind(found), target: format!("struct field {}.{}", self.owner, self.key), wanted }
+        Mismatch { found: json_type(found), target: format!("struct field {}.{}", self.owner, self.key), wanted }
     }
 
     fn text(&self, value: &Json) -> Result<String, Mismatch> {
@@ -280,17 +281,6 @@ fn scalar(json: &Json) -> Option<String> {
         Json::Number(number) if number.is_f64() => number.as_f64().map(format_float),
         Json::Number(number) => Some(number.to_string()),
         Json::Null | Json::Array(_) | Json::Object(_) => None,
-    }
-}
-
-fn kind(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "bool",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json};
 use sha2::{Digest as _, Sha256};
 
 use crate::chart::decode::{self, Draft};
-use crate::chart::{Chart, Error, File, Lock, archive};
+use crate::chart::{Chart, Error, File, Lock, archive, values_file};
 use crate::yaml::{self, Numbers};
 
 /// How deep sub-charts may lie in sub-charts. Helm knows no limit; each level is a frame on our stack.
@@ -166,40 +166,8 @@ fn lock(file: &File, name: &'static str) -> Result<Lock, Error> {
     decode::lock(&read(file)?).map_err(|source| Error::Field { file: name, source })
 }
 
-/// `values.yaml`: its documents merged, later ones over earlier ones; every number a float.
 fn values(file: &File) -> Result<Map<String, Json>, Error> {
-    let mut values = Map::new();
-    let failed = |source| Error::Yaml { file: String::from(&*file.name), source };
-    for document in yaml::documents(text(file)?).map_err(failed)? {
-        match yaml::to_json(document.text, Numbers::Float).map_err(failed)? {
-            Json::Null => {}
-            Json::Object(entries) => merge(&mut values, entries),
-            other => return Err(Error::ValuesNotAMap { found: kind(&other) }),
-        }
-    }
-    Ok(values)
-}
-
-fn merge(values: &mut Map<String, Json>, over: Map<String, Json>) {
-    for (key, value) in over {
-        match (values.get_mut(&key), value) {
-            (Some(Json::Object(below)), Json::Object(above)) => merge(below, above),
-            (_, value) => {
-                values.insert(key, value);
-            }
-        }
-    }
-}
-
-fn kind(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "bool",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
-    }
+    values_file::read(text(file)?).map_err(Error::Values)
 }
 
 fn digest(files: &[File]) -> [u8; 32] {

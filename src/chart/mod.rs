@@ -12,6 +12,7 @@ pub mod files;
 pub mod ignore;
 pub mod load;
 mod metadata;
+pub mod values_file;
 pub mod version;
 
 #[cfg(test)]
@@ -99,15 +100,9 @@ pub enum Error {
     /// The metadata are not allowed.
     #[error(transparent)]
     Invalid(Invalid),
-    /// `values.yaml` holds something else than a map.
-    #[error(
-        "cannot load values.yaml: cannot unmarshal yaml document: error unmarshaling JSON: while decoding JSON: \
-         json: cannot unmarshal {found} into Go value of type map[string]interface {{}}"
-    )]
-    ValuesNotAMap {
-        /// JSON's name of what it holds.
-        found: &'static str,
-    },
+    /// `values.yaml` holds no values.
+    #[error("cannot load values.yaml")]
+    Values(#[source] values_file::Error),
     /// A `.tgz` cannot be unpacked.
     #[error(transparent)]
     Archive(archive::Error),
@@ -175,5 +170,17 @@ impl Chart {
     pub fn missing_dependencies(&self) -> Vec<&str> {
         let names = self.metadata.dependencies.iter().map(|wanted| wanted.name.as_str());
         names.filter(|name| !self.dependencies.iter().any(|found| found.name() == *name)).collect()
+    }
+}
+
+/// JSON's name of a value's type, as Go's decoder tells it.
+fn json_type(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
     }
 }

@@ -1,10 +1,10 @@
-use std::error::Error as _;
 use std::io::Write as _;
 
 use flate2::{Compression, write::GzEncoder};
 use serde_json::json;
 
 use super::*;
+use crate::diagnostic::chain;
 
 const CHART: &str = "apiVersion: v2\nname: web\nversion: 0.1.0\n";
 
@@ -14,17 +14,6 @@ fn files(files: &[(&str, &str)]) -> Vec<File> {
 
 fn load(with: &[(&str, &str)]) -> Result<Chart, Error> {
     load::from_files(files(with))
-}
-
-/// The whole chain of causes, as the command line prints it.
-fn chain(error: &Error) -> String {
-    let mut text = error.to_string();
-    let mut next = error.source();
-    while let Some(cause) = next {
-        text = format!("{text}: {cause}");
-        next = cause.source();
-    }
-    text
 }
 
 fn tgz(files: &[(&str, &[u8])]) -> Vec<u8> {

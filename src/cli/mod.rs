@@ -9,6 +9,7 @@ mod completion;
 mod report;
 pub mod run;
 mod serve;
+mod template;
 mod version;
 
 use std::ffi::{OsStr, OsString};
@@ -20,6 +21,9 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Our name, and the other one this program answers to.
 const NAMES: [&str; 2] = ["chart-operator", "helm-operator"];
+
+/// Stack of a thread that renders, in bytes: only what is used of it takes memory.
+const RENDER_STACK: usize = 64 << 20;
 
 /// A Kubernetes operator driven by Helm charts
 ///
@@ -36,6 +40,8 @@ struct Cli {
 enum Command {
     /// Run the operator
     Run(Box<run::Args>),
+    /// Render charts without a cluster
+    Template(template::Args),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -64,6 +70,7 @@ pub fn main() -> ExitCode {
 fn execute(name: &'static str, chosen: Command) -> anyhow::Result<()> {
     match chosen {
         Command::Run(args) => run::run(*args),
+        Command::Template(args) => template::run(args),
         Command::Version => print(&version::line(name)),
         Command::Completion(args) => print(&completion::script(&args, name, command(name))),
     }

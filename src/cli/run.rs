@@ -11,6 +11,7 @@ use std::time::Duration;
 use anyhow::Context;
 
 use crate::catalog;
+use crate::cli::RENDER_STACK;
 use crate::cli::{address, serve, version};
 use crate::diagnostic::Diagnostic;
 use crate::metrics::Build;
@@ -22,9 +23,6 @@ use crate::watches::duration;
 /// Passes at the same time where no flag says. helm-operator takes the number of processors, since each of its passes keeps
 /// one busy; ours wait for the API server most of the time, and more than 16 in flight no longer make it faster (measured).
 const PASSES: NonZeroUsize = NonZeroUsize::new(16).unwrap();
-
-/// Stack of a thread that renders, in bytes: only what is used of it takes memory.
-const RENDER_STACK: usize = 64 << 20;
 
 /// Run the operator
 ///

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::diagnostic::chain;
+
 /// A call that did not succeed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -102,21 +104,6 @@ impl Error {
 /// What server-side apply says, with status 500, of a manifest that does not fit its schema.
 const MALFORMED: [&str; 4] =
     ["failed to create typed patch object", "duplicate entries for key", "field not declared in schema", "errors:\n"];
-
-/// The error and its causes on one line, a cause that only repeats left out.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let message = error.to_string();
-        if !text.contains(&message) {
-            text.push_str(": ");
-            text.push_str(&message);
-        }
-        cause = error.source();
-    }
-    text
-}
 
 #[cfg(test)]
 mod tests {

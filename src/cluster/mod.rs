@@ -12,4 +12,4 @@ pub mod records;
 pub mod world;
 
 pub use client::Cluster;
-pub use error::{Error, Fate, chain};
+pub use error::{Error, Fate};

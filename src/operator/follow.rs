@@ -11,7 +11,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use rand::RngExt as _;
 use tokio::sync::watch;
 
-use crate::cluster::chain;
+use crate::diagnostic::chain;
 use crate::reconcile::WatchState;
 
 /// How long the server keeps one watch open, in seconds. A connection that died silently is noticed after this time plus 5 s.

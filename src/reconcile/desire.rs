@@ -9,10 +9,8 @@ use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::catalog::Entry;
-use crate::chart::Chart;
-use crate::chart::version::meets;
-use crate::cluster::chain;
 use crate::cluster::world::{ClusterWorld, Scope as Sight};
+use crate::diagnostic::chain;
 use crate::reconcile::context::Memo;
 use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
 use crate::release::hook::Event;
@@ -22,7 +20,7 @@ use crate::release::record::Record;
 use crate::release::{Digest, Gvk, ReleaseId, Scope, plan};
 use crate::render::{self, Capabilities, Inputs, Operation, ReleaseInfo};
 use crate::template::Limits;
-use crate::values;
+use crate::values::{self, Processed};
 
 /// What a chart rendered.
 #[derive(Debug)]
@@ -202,10 +200,10 @@ impl Job {
             return Err("failed to get spec: expected map[string]interface{}".to_owned());
         }
         let config = self.entry.values(&self.spec).map_err(|error| chain(&error))?;
-        let (chart, compiled) = self.entry.chart_for(&config)?;
-        self.check_kube_version(&chart)?;
-        let values = values::coalesce(&chart, &config).map_err(|error| error.to_string())?.values;
-        values::schema::validate(&chart, &values).map_err(|error| error.to_string())?;
+        let kube_version = &self.capabilities.kube_version().normalized;
+        let processed = values::process(&self.entry.chart, &config, kube_version).map_err(|error| error.to_string())?;
+        let Processed { chart, values, .. } = processed;
+        let compiled = self.entry.compiled(&chart)?;
         let release = ReleaseInfo {
             name: self.release.name.clone(),
             namespace: self.release.namespace.clone(),
@@ -228,15 +226,5 @@ impl Job {
         let changes_by_itself = rendered.used_chance_or_clock;
         let definitions = chart.definitions().map_err(|error| chain(&error))?;
         Ok(Rendered { manifest: sorted.text(), notes: rendered.notes, config, objects, definitions, changes_by_itself })
-    }
-
-    /// In Helm's words (v4.3.1, `pkg/action/install.go`).
-    fn check_kube_version(&self, chart: &Chart) -> Result<(), String> {
-        let wanted = chart.metadata.kube_version.as_str();
-        let version = self.capabilities.kube_version().normalized.as_str();
-        if wanted.is_empty() || meets(wanted, version) {
-            return Ok(());
-        }
-        Err(format!("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {version}"))
     }
 }

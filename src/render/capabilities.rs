@@ -53,6 +53,13 @@ impl Capabilities {
         Self::new(kube_version, KNOWN_API_VERSIONS.lines())
     }
 
+    /// This cluster, serving more API versions.
+    #[must_use]
+    pub fn and<S: Into<Str>>(self, api_versions: impl IntoIterator<Item = S>) -> Self {
+        let more = api_versions.into_iter().map(Into::into);
+        Self { api_versions: self.api_versions.iter().cloned().chain(more).collect(), ..self }
+    }
+
     /// The cluster's version.
     pub fn kube_version(&self) -> &KubeVersion {
         &self.kube_version

@@ -6,6 +6,8 @@ use std::fmt;
 use serde_json::Value as Json;
 use tracing::field::{Field, Visit};
 
+use crate::diagnostic::chain;
+
 /// Fields in order; the message apart from them.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Fields {
@@ -71,20 +73,4 @@ impl Visit for Fields {
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
         self.add(field, Json::from(format!("{value:?}")));
     }
-}
-
-/// The error and its causes, from the outside in. Some crates repeat a cause in their message: what stands there already
-/// is not said again.
-fn chain(error: &(dyn Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        if !text.ends_with(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
 }

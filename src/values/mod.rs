@@ -8,6 +8,7 @@
 mod coalesce;
 pub mod dependency;
 pub mod overrides;
+pub mod process;
 pub mod schema;
 pub mod strvals;
 mod tree;
@@ -18,9 +19,10 @@ mod tests;
 use serde_json::Value as Json;
 
 pub use coalesce::{Coalesced, coalesce};
+pub use process::{Processed, process};
 
 /// Why values cannot be made.
-#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]
 pub enum Error {
     /// Something other than an object stands where a sub-chart's values belong.
     #[error("type mismatch on {name}: expected a table, found {found}")]

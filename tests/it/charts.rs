@@ -6,11 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
-use chart_operator::chart::{Chart, files, version};
+use chart_operator::chart::{Chart, files};
 use chart_operator::release::manifest;
 use chart_operator::render::{Capabilities, Compiled, Inputs, KubeVersion, Operation, ReleaseInfo, World, render};
 use chart_operator::template::Limits;
-use chart_operator::values::{coalesce, dependency, schema};
+use chart_operator::values::{Processed, process};
 use chart_operator::yaml::{self, Numbers};
 use serde_json::Value as Json;
 
@@ -121,10 +121,8 @@ fn report(case: &Path, want: &Answer, found: &Answer) -> Option<String> {
 /// The stages of `helm template --include-crds`, and its words where one of them refuses.
 fn answer(chart: &Chart, values: &str, capabilities: &Capabilities, release: &str) -> Answer {
     let user = yaml::to_json(values, Numbers::Float).unwrap();
-    let chart = dependency::process(chart, &user).map_err(|error| error.to_string())?;
-    let values = coalesce(&chart, &user).map_err(|error| error.to_string())?.values;
-    schema::validate(&chart, &values).map_err(|error| error.to_string())?;
-    check_cluster(&chart, &capabilities.kube_version().version)?;
+    let Processed { chart, values, .. } =
+        process(chart, &user, &capabilities.kube_version().version).map_err(|error| error.to_string())?;
     let release = ReleaseInfo {
         name: release.to_owned(),
         namespace: "demo".to_owned(),
@@ -138,14 +136,6 @@ fn answer(chart: &Chart, values: &str, capabilities: &Capabilities, release: &st
     let rendered = render(&compiled, inputs, Rc::new(Nowhere)).map_err(|error| error.to_string())?;
     let sorted = manifest::sort(&rendered.files).map_err(|error| error.to_string())?;
     Ok((printed(&chart, &sorted), rendered.notes))
-}
-
-fn check_cluster(chart: &Chart, cluster: &str) -> Result<(), String> {
-    let wanted = &chart.metadata.kube_version;
-    if wanted.is_empty() || version::meets(wanted, cluster) {
-        return Ok(());
-    }
-    Err(format!("chart requires kubeVersion: {wanted} which is incompatible with Kubernetes {cluster}"))
 }
 
 /// What Helm prints: definitions, objects, hooks, each below its source.
