@@ -147,7 +147,11 @@ fn what_is_no_chart_is_told_in_helms_words() {
     assert_eq!(load(&[]).unwrap_err().to_string(), "Chart.yaml file is missing");
     let with = |name, text| chain(&load(&[("Chart.yaml", CHART), (name, text)]).unwrap_err());
     assert!(with("values.yaml", "- a\n").starts_with("cannot load values.yaml: cannot unmarshal yaml document"));
-    assert!(with("values.yaml", "a: b: c\n").starts_with("cannot load values.yaml: error converting YAML to JSON"));
+    assert_eq!(
+        with("values.yaml", "a: b: c\n"),
+        "cannot load values.yaml: cannot unmarshal yaml document: error converting YAML to JSON: yaml: mapping values are \
+         not allowed in this context"
+    );
     assert_eq!(with("charts/db/x", ""), "error unpacking subchart db in web: Chart.yaml file is missing");
     assert_eq!(
         with("charts/db.tgz", "x"),

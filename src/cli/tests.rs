@@ -329,6 +329,7 @@ fn help_names_every_command() {
 
     Commands:
       run         Run the operator
+      template    Render charts without a cluster
       version     Print the version
       completion  Print a completion script for a shell
 
