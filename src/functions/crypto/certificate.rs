@@ -8,7 +8,7 @@ use std::any::Any;
 use std::net::IpAddr;
 
 use base64::Engine as _;
-use rand_chacha::rand_core::RngCore as _;
+use rand_chacha::rand_core::Rng as _;
 use sha2::Digest as _;
 
 use crate::functions::Host;

@@ -1,7 +1,7 @@
 //! Where random functions get their numbers from.
 
 use rand_chacha::ChaCha20Rng;
-use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
+use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
 use crate::functions::Host;
 use crate::template::function::Engine;

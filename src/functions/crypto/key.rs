@@ -2,7 +2,7 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
-use rand_chacha::rand_core::RngCore as _;
+use rand_chacha::rand_core::Rng as _;
 use rsa::pkcs1::{DecodeRsaPrivateKey as _, EncodeRsaPrivateKey as _, LineEnding};
 use rsa::pkcs8::{DecodePrivateKey as _, EncodePublicKey as _};
 use rsa::{Pkcs1v15Sign, RsaPrivateKey};
@@ -10,14 +10,15 @@ use sha2::Digest as _;
 
 use crate::functions::crypto::chance::generator;
 use crate::functions::crypto::der::{element, integer, pem, sequence, tag};
+use crate::functions::crypto::rsa_key;
 use crate::template::function::Engine;
 use crate::value::Str;
 
 /// Bits of the keys of `genPrivateKey`.
-const LONG: usize = 4_096;
+const LONG: u32 = 4_096;
 
 /// Bits of the keys of certificates.
-const USUAL: usize = 2_048;
+const USUAL: u32 = 2_048;
 
 /// What stands before a SHA-256 sum in an RSA signature (RFC 8017, 9.2).
 const SHA256_PREFIX: [u8; 19] =
@@ -30,7 +31,7 @@ pub(crate) struct Key(RsaPrivateKey);
 impl Key {
     /// A new RSA key of 2048 bits.
     pub(crate) fn generate(engine: &dyn Engine) -> Result<Self, String> {
-        let key = RsaPrivateKey::new(&mut generator(engine)?, USUAL);
+        let key = rsa_key::generate(&mut generator(engine)?, USUAL);
         key.map(Self).map_err(|error| format!("error generating rsa key: {error}"))
     }
 
@@ -95,7 +96,7 @@ fn ed25519_pem(seed: &[u8; 32]) -> String {
 /// `genPrivateKey`: an RSA or Ed25519 key, or a text that says why there is none.
 pub(crate) fn gen_private_key(engine: &mut dyn Engine, kind: Str) -> Result<String, String> {
     match &*kind.to_text() {
-        "" | "rsa" => match RsaPrivateKey::new(&mut generator(engine)?, LONG) {
+        "" | "rsa" => match rsa_key::generate(&mut generator(engine)?, LONG) {
             Ok(key) => Key(key).to_pem(),
             Err(error) => Ok(format!("failed to generate private key: {error}")),
         },

@@ -6,6 +6,7 @@ mod der;
 mod key;
 mod passwords;
 mod random;
+mod rsa_key;
 mod sums;
 
 pub(crate) use certificate::{

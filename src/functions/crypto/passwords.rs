@@ -6,7 +6,7 @@ use aes::Aes256;
 use aes::cipher::{BlockCipherDecrypt as _, BlockCipherEncrypt as _, KeyInit as _};
 use base64::Engine as _;
 use hmac::{Hmac, Mac as _};
-use rand_chacha::rand_core::RngCore as _;
+use rand_chacha::rand_core::Rng as _;
 
 use crate::functions::crypto::chance::generator;
 use crate::functions::encoding::base64_decode;

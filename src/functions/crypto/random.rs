@@ -3,7 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
 use base64::Engine as _;
-use rand_chacha::rand_core::RngCore as _;
+use rand_chacha::rand_core::Rng as _;
 
 use crate::functions::crypto::chance::{below, generator};
 use crate::functions::crypto::sums::hex;
