@@ -7,7 +7,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::chart::ignore::{self, Rules};
 use crate::chart::{Chart, File, archive, load};
@@ -26,6 +26,22 @@ pub enum Error {
         /// Why it was not.
         #[source]
         source: io::Error,
+    },
+    /// There is nothing to be read.
+    #[error("stat {}: no such file or directory", .0.display())]
+    Missing(PathBuf),
+    /// There is no `Chart.yaml`.
+    #[error("unable to detect chart at {path}: open {path}: no such file or directory", path = .0.display())]
+    Undetected(PathBuf),
+    /// A link that leads nowhere.
+    #[error(
+        "error evaluating symlink {}: lstat {}: no such file or directory", path.display(), target.display()
+    )]
+    Dangling {
+        /// The link.
+        path: PathBuf,
+        /// Where it leads.
+        target: PathBuf,
     },
     /// A socket, a device, a pipe.
     #[error("cannot load irregular file {path} as it has file mode type bits set", path = .0.display())]
@@ -62,6 +78,10 @@ pub enum Error {
 /// [`Error`]
 pub fn chart(path: &Path) -> Result<Chart, Error> {
     if stat(path)?.is_dir() {
+        let metadata = std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).join("Chart.yaml");
+        if !metadata.exists() {
+            return Err(Error::Undetected(metadata));
+        }
         return load::from_files(directory(path)?).map_err(Error::Chart);
     }
     let mut budget = archive::MAX_SIZE;
@@ -144,7 +164,24 @@ impl Walk {
 
 /// What is at `path`, links followed.
 fn stat(path: &Path) -> Result<fs::Metadata, Error> {
-    fs::metadata(path).map_err(|source| Error::Read { path: path.to_owned(), source })
+    fs::metadata(path).map_err(|source| match fs::read_link(path) {
+        _ if source.kind() != io::ErrorKind::NotFound => Error::Read { path: path.to_owned(), source },
+        Ok(link) => Error::Dangling { path: path.to_owned(), target: resolved(path, &link) },
+        Err(_) => Error::Missing(path.to_owned()),
+    })
+}
+
+/// Where the link at `path` leads, without `.` and `..`.
+fn resolved(path: &Path, link: &Path) -> PathBuf {
+    let mut target = PathBuf::new();
+    for part in path.parent().unwrap_or(path).join(link).components() {
+        match part {
+            Component::ParentDir => drop(target.pop()),
+            Component::CurDir => {}
+            part => target.push(part),
+        }
+    }
+    target
 }
 
 /// A file, taken from `budget`. It may have grown since it was looked at.
@@ -218,7 +255,10 @@ mod tests {
         assert!(scratch.names().unwrap_err().ends_with("/loop` leads back to a directory it lies in"));
         fs::remove_file(at("loop")).unwrap();
         symlink("nowhere", at("broken")).unwrap();
-        assert!(scratch.names().unwrap_err().ends_with("/broken`"));
+        let error = scratch.names().unwrap_err();
+        assert!(
+            error.starts_with("error evaluating symlink ") && error.ends_with("/nowhere: no such file or directory")
+        );
         fs::remove_file(at("broken")).unwrap();
         let socket = UnixListener::bind(at("socket")).unwrap();
         assert!(scratch.names().unwrap_err().contains("cannot load irregular file"));
@@ -226,6 +266,8 @@ mod tests {
         fs::remove_file(at("socket")).unwrap();
         fs::write(at(".helmignore"), "**/a\n").unwrap();
         assert!(scratch.names().unwrap_err().ends_with("/.helmignore`"));
-        assert!(chart(&at("absent")).is_err());
+        assert!(chart(&at("absent")).unwrap_err().to_string().ends_with("/absent: no such file or directory"));
+        let error = chart(&at("templates")).unwrap_err().to_string();
+        assert!(error.starts_with("unable to detect chart at /") && error.contains("/templates/Chart.yaml: open /"));
     }
 }

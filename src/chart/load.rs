@@ -41,8 +41,9 @@ fn from_files_within(files: Vec<File>, budget: &mut u64, depth: usize) -> Result
     }
     let mut draft = read_metadata(&files)?;
     // As in Helm, only the outermost chart is asked.
-    if depth == 0 && !matches!(draft.api_version(), "v1" | "v2") {
-        return Err(Error::UnsupportedVersion(draft.api_version().to_owned()));
+    let is_next_generation = depth == 0 && draft.api_version() == "v3";
+    if depth == 0 && !is_next_generation && !matches!(draft.api_version(), "v1" | "v2") {
+        return Err(Error::UnsupportedVersion);
     }
     let mut parts = Parts::default();
     for file in &files {
@@ -59,6 +60,9 @@ fn from_files_within(files: Vec<File>, budget: &mut u64, depth: usize) -> Result
             source: Box::new(source),
         });
         dependencies.extend(unpacked?);
+    }
+    if is_next_generation {
+        return Err(Error::NextGeneration);
     }
     Ok(Chart {
         metadata,
@@ -159,7 +163,8 @@ fn text(file: &File) -> Result<&str, Error> {
 }
 
 fn read(file: &File) -> Result<Json, Error> {
-    yaml::to_json(text(file)?, Numbers::Exact).map_err(|source| Error::Yaml { file: String::from(&*file.name), source })
+    yaml::to_json(text(file)?, Numbers::AsWritten)
+        .map_err(|source| Error::Yaml { file: String::from(&*file.name), source })
 }
 
 fn lock(file: &File, name: &'static str) -> Result<Lock, Error> {

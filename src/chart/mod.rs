@@ -68,8 +68,11 @@ pub enum Error {
     #[error("Chart.yaml file is missing")]
     Missing,
     /// A chart for another generation of Helm.
-    #[error("unsupported chart version {0:?}")]
-    UnsupportedVersion(String),
+    #[error("unsupported chart version")]
+    UnsupportedVersion,
+    /// A chart of `apiVersion: v3`, which Helm reads and does not install.
+    #[error("invalid chart apiVersion")]
+    NextGeneration,
     /// A file is no YAML.
     #[error("cannot load {file}")]
     Yaml {

@@ -131,7 +131,10 @@ fn what_is_no_chart_is_told_in_helms_words() {
             &format!("{rest}dependencies: [{{name: a}}, {{name: b, alias: a}}]\n"),
             "validation: more than one dependency with name or alias \"a\"",
         ),
-        (&format!("{rest}apiVersion: v9\n"), "unsupported chart version \"v9\""),
+        (&format!("{rest}apiVersion: v9\n"), "unsupported chart version"),
+        (&format!("{rest}apiVersion: v3\n"), "invalid chart apiVersion"),
+        ("apiVersion: v3\nname: ..\nversion: 0.1.0\n", "validation: chart.metadata.name \"..\" is not allowed"),
+        ("name: web\nversion: 72445e2\n", "validation: chart.metadata.version \"7.2445e+06\" is invalid"),
         (
             "name: [web]\n",
             "cannot load Chart.yaml: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal array into Go \

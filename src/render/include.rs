@@ -6,6 +6,8 @@
 
 use std::sync::{Arc, LazyLock};
 
+use memchr::memmem;
+
 use crate::functions::{self, Host};
 use crate::template::function::{Engine, Function, FunctionError, Functions};
 use crate::template::quote;
@@ -98,19 +100,17 @@ pub(crate) fn to_text(rendered: &[u8]) -> String {
 }
 
 fn contains(text: &[u8]) -> bool {
-    text.windows(NO_VALUE.len()).any(|window| window == NO_VALUE)
+    memmem::find(text, NO_VALUE).is_some()
 }
 
 fn remove_no_value(text: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let Some((first, after)) = rest.split_first() {
-        if let Some(after) = rest.strip_prefix(NO_VALUE) {
-            rest = after;
-        } else {
-            kept.push(*first);
-            rest = after;
-        }
+    while let Some(at) = memmem::find(rest, NO_VALUE) {
+        let (before, found) = rest.split_at(at);
+        kept.extend_from_slice(before);
+        rest = found.strip_prefix(NO_VALUE).unwrap_or_default();
     }
+    kept.extend_from_slice(rest);
     kept
 }

@@ -2,6 +2,8 @@
 //!
 //! Trim markers are carried out here: the parser never sees the white space they remove. Comments are dropped.
 
+use memchr::memmem;
+
 use crate::template::quote::{is_alphanumeric, is_print, quote};
 use crate::value::decode_utf8;
 
@@ -151,11 +153,19 @@ impl<'t> Lexer<'t> {
     }
 
     fn peek(&self) -> Option<char> {
-        decode_utf8(self.rest()).map(|(rune, _)| rune)
+        self.next().map(|(rune, _)| rune)
+    }
+
+    /// The next character and its width; nearly all are ASCII.
+    fn next(&self) -> Option<(char, usize)> {
+        match self.input.get(self.pos) {
+            Some(byte) if byte.is_ascii() => Some((char::from(*byte), 1)),
+            _ => decode_utf8(self.rest()),
+        }
     }
 
     fn bump(&mut self) -> Option<char> {
-        let (rune, width) = decode_utf8(self.rest())?;
+        let (rune, width) = self.next()?;
         self.pos += width;
         self.line += usize::from(rune == '\n');
         Some(rune)
@@ -446,11 +456,11 @@ fn unicode(rune: char) -> String {
 
 /// How many line breaks there are.
 pub(crate) fn newlines(text: &[u8]) -> usize {
-    text.split(|byte| *byte == b'\n').count() - 1
+    memchr::memchr_iter(b'\n', text).count()
 }
 
 fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    text.windows(needle.len()).position(|window| window == needle)
+    memmem::find(text, needle)
 }
 
 fn is_space(rune: char) -> bool {

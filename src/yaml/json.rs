@@ -90,7 +90,7 @@ fn float_key(float: f64) -> String {
 impl Numbers {
     fn int(self, int: i64) -> Json {
         match self {
-            Self::Exact => Json::from(int),
+            Self::Exact | Self::AsWritten => Json::from(int),
             #[expect(clippy::cast_precision_loss, reason = "encoding/json reads every number as a float64")]
             Self::Float => Json::from(int as f64),
         }
@@ -98,7 +98,7 @@ impl Numbers {
 
     fn uint(self, uint: u64) -> Json {
         match self {
-            Self::Exact => Json::from(uint),
+            Self::Exact | Self::AsWritten => Json::from(uint),
             #[expect(clippy::cast_precision_loss, reason = "encoding/json reads every number as a float64")]
             Self::Float => Json::from(uint as f64),
         }

@@ -92,6 +92,8 @@ pub enum Numbers {
     Exact,
     /// They become floats like all numbers: `values.yaml`, `fromYaml`.
     Float,
+    /// Integers stay integers, and floats without a fraction floats, since they may be wanted as text: `Chart.yaml`.
+    AsWritten,
 }
 
 /// The first document of `text` as a tree with places, aliases and merges applied; `None` if there is none.
