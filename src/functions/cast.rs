@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::functions::dates::Named;
-use crate::value::{Int, IntKind, Str, Value};
+use crate::value::{Elem, Int, IntKind, Str, Value};
 
 /// What Go's runtime says when a function reflects on nil.
 pub(crate) const NIL_DEREFERENCE: &str = "runtime error: invalid memory address or nil pointer dereference";
@@ -170,6 +170,7 @@ fn parse_hex_float(text: &str) -> Option<f64> {
 pub(crate) fn text_of(value: &Value) -> Str {
     match value {
         Value::Bytes(bytes) => bytes.clone(),
+        Value::List(list) if list.elem() == Elem::Byte => Str::default(),
         other => other.print(),
     }
 }

@@ -4,8 +4,8 @@
 
 use crate::functions::cast::text_of;
 use crate::functions::defaults::is_empty;
-use crate::template::function::{Arg, Rest};
-use crate::value::{Map, MapType, Str, Type, Value};
+use crate::template::function::Rest;
+use crate::value::{Kind, Map, MapType, Str, Value};
 
 /// `dict`: keys and values in turn; a key without a value gets "".
 pub(crate) fn dict(Rest(items): Rest<Value>) -> Map {
@@ -22,23 +22,11 @@ pub(crate) fn get(map: Map, key: Str) -> Value {
     map.get(&key).unwrap_or_else(|| Value::string(""))
 }
 
-/// A map that may be nil, where Go's functions tell that from an empty one.
-pub(crate) struct NilableMap(Option<Map>);
-
-impl Arg for NilableMap {
-    const TYPE: Type = Type::AnyMap;
-    fn from_value(value: &Value) -> Option<Self> {
-        match value {
-            Value::Map(map) => Some(Self(Some(map.clone()))),
-            Value::Nil => Some(Self(None)),
-            _ => None,
-        }
-    }
-}
-
 /// `set`: gives the same map back.
-pub(crate) fn set(NilableMap(map): NilableMap, key: Str, value: Value) -> Result<Map, &'static str> {
-    let map = map.ok_or("assignment to entry in nil map")?;
+pub(crate) fn set(map: Map, key: Str, value: Value) -> Result<Map, &'static str> {
+    if map.is_nil() {
+        return Err("assignment to entry in nil map");
+    }
     map.insert(key, value);
     Ok(map)
 }
@@ -126,46 +114,67 @@ enum Winner {
 }
 
 /// `merge` and `mustMerge`: fills what is missing or empty in `map` from the sources, in place.
-pub(crate) fn merge(map: Map, Rest(sources): Rest<Map>) -> Map {
-    for source in &sources {
-        merge_into(&map, source, Winner::Destination, &mut Vec::new());
-    }
-    map
+pub(crate) fn merge(map: Map, Rest(sources): Rest<Map>) -> Result<Map, String> {
+    merge_all(map, &sources, Winner::Destination)
 }
 
 /// `mergeOverwrite` and `mustMergeOverwrite`: the sources win, in place.
-pub(crate) fn merge_overwrite(map: Map, Rest(sources): Rest<Map>) -> Map {
-    for source in &sources {
-        merge_into(&map, source, Winner::Source, &mut Vec::new());
+pub(crate) fn merge_overwrite(map: Map, Rest(sources): Rest<Map>) -> Result<Map, String> {
+    merge_all(map, &sources, Winner::Source)
+}
+
+fn merge_all(map: Map, sources: &[Map], winner: Winner) -> Result<Map, String> {
+    let made = map.is_nil() && sources.iter().any(|source| !source.is_nil());
+    let map = if made { Map::new(MapType::Any) } else { map };
+    for source in sources {
+        merge_into(&map, source, winner, &mut Vec::new())?;
     }
-    map
+    Ok(map)
 }
 
 /// What mergo 1.0.2 does to maps: nested maps of the source are shared with the destination, not copied. `open` are the
 /// pairs being merged: maps that contain themselves come to an end.
-fn merge_into(into: &Map, from: &Map, winner: Winner, open: &mut Vec<(Map, Map)>) {
+fn merge_into(into: &Map, from: &Map, winner: Winner, open: &mut Vec<(Map, Map)>) -> Result<(), String> {
     if into.ptr_eq(from) || open.iter().any(|(a, b)| a.ptr_eq(into) && b.ptr_eq(from)) {
-        return;
+        return Ok(());
     }
     open.push((into.clone(), from.clone()));
     for (key, theirs) in from.entries() {
-        merge_entry(into, key, theirs, winner, open);
+        let foreign = into.map_type() == MapType::String && from.map_type() != MapType::String;
+        merge_entry(into, key, theirs, (winner, foreign), open)?;
     }
     open.pop();
+    Ok(())
 }
 
-fn merge_entry(into: &Map, key: Str, theirs: Value, winner: Winner, open: &mut Vec<(Map, Map)>) {
+/// Merges one entry; where its value is `foreign` to the map it cannot be put there.
+fn merge_entry(
+    into: &Map,
+    key: Str,
+    theirs: Value,
+    (winner, foreign): (Winner, bool),
+    open: &mut Vec<(Map, Map)>,
+) -> Result<(), String> {
     let ours = into.get(&key);
     match (&ours, &theirs, winner) {
         (_, Value::Nil, Winner::Destination) => {}
-        (Some(Value::Map(ours_map)), Value::Map(theirs_map), _) => {
-            merge_into(ours_map, theirs_map, winner, open);
+        (Some(Value::Map(ours_map)), Value::Map(theirs_map), _) if !ours_map.is_nil() => {
+            merge_into(ours_map, theirs_map, winner, open)?;
             // What is still empty counts as not set: the source's own map takes its place.
             if ours_map.is_empty() {
                 into.insert(key, theirs);
             }
         }
+        (Some(Value::Object(ours)), Value::Map(theirs), _) if ours.kind() == Kind::Map && !theirs.is_empty() => {
+            return Err(not_assignable("[]uint8"));
+        }
         (Some(ours), _, Winner::Destination) if !is_empty(ours) => {}
+        _ if foreign => return Err(not_assignable("string")),
         _ => into.insert(key, theirs),
     }
+    Ok(())
+}
+
+fn not_assignable(to: &str) -> String {
+    format!("reflect.Value.SetMapIndex: value of type interface {{}} is not assignable to type {to}")
 }

@@ -4,7 +4,7 @@
 
 use crate::functions::json::{self, Html};
 use crate::functions::json_read::{self, Document, json_type};
-use crate::value::{Map, MapType, Str, Value};
+use crate::value::{Elem, List, Map, MapType, Str, Value};
 use crate::yaml::{self, Numbers};
 
 /// `toYaml`: "" where it cannot be written.
@@ -46,6 +46,8 @@ const LIST: &str = "[]interface {}";
 /// `fromYaml`: a map; on failure one whose `Error` says why.
 pub(crate) fn from_yaml(text: Str) -> Map {
     match read_yaml(&text) {
+        // Helm hands over a map that is there already, and keeps it.
+        Ok(Value::Nil) => Map::new(MapType::Any),
         Ok(value) => map_or(value, |error| format!("error unmarshaling JSON: while decoding JSON: {error}")),
         Err(error) => error_map(error),
     }
@@ -54,6 +56,7 @@ pub(crate) fn from_yaml(text: Str) -> Map {
 /// `fromYamlArray`: a list; on failure one that holds the error's text.
 pub(crate) fn from_yaml_array(text: Str) -> Value {
     match read_yaml(&text) {
+        Ok(Value::Nil) => Value::list(Vec::new()),
         Ok(value) => list_or(value, |error| format!("error unmarshaling JSON: while decoding JSON: {error}")),
         Err(error) => Value::list(vec![error.into()]),
     }
@@ -62,7 +65,7 @@ pub(crate) fn from_yaml_array(text: Str) -> Value {
 fn map_or(value: Value, describe: impl Fn(String) -> String) -> Map {
     match value {
         Value::Map(map) => map,
-        Value::Nil => Map::new(MapType::Any),
+        Value::Nil => Map::nil(MapType::Any),
         other => error_map(describe(not_of(&other, MAP))),
     }
 }
@@ -70,7 +73,7 @@ fn map_or(value: Value, describe: impl Fn(String) -> String) -> Map {
 fn list_or(value: Value, describe: impl Fn(String) -> String) -> Value {
     match value {
         Value::List(_) => value,
-        Value::Nil => Value::list(Vec::new()),
+        Value::Nil => Value::List(List::nil(Elem::Any)),
         other => Value::list(vec![describe(not_of(&other, LIST)).into()]),
     }
 }

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde_json::Value as Json;
 
-use crate::value::{Int, Str, Value, shortest_digits};
+use crate::value::{Int, Kind, Str, Value, shortest_digits};
 
 /// Which characters a writer escapes beside those JSON demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +51,7 @@ impl Writer {
         }
         match value {
             Value::Nil => self.out.extend_from_slice(b"null"),
+            Value::List(_) | Value::Map(_) if value.is_nil() => self.out.extend_from_slice(b"null"),
             Value::Bool(b) => self.out.extend_from_slice(if *b { b"true" } else { b"false" }),
             Value::Int(int) => self.int(*int),
             Value::Float(f) => self.float(*f)?,
@@ -63,7 +64,20 @@ impl Writer {
                 writer.key(key);
                 writer.value(value, depth + 1)
             })?,
-            Value::Object(object) => self.json(&object.to_json(), depth)?,
+            Value::Object(object) if object.kind() == Kind::Complex128 => {
+                return Err(format!("json: unsupported type: {}", object.type_name()));
+            }
+            Value::Object(object) => {
+                let mut fields = object.fields();
+                if fields.is_empty() {
+                    return self.json(&object.to_json(), depth);
+                }
+                fields.retain(|field| !field.omit_empty || field.value.truth());
+                self.sequence(*b"{}", fields.iter(), depth, |writer, field| {
+                    writer.key(&field.json.into());
+                    writer.value(&field.value, depth + 1)
+                })?;
+            }
         }
         Ok(())
     }

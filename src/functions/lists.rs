@@ -9,6 +9,9 @@ use crate::functions::defaults::is_empty;
 use crate::template::function::Rest;
 use crate::value::{Elem, List, Value};
 
+/// What Go's `append` gives where there is nothing to append.
+const NIL_LIST: Value = Value::List(List::nil(Elem::Any));
+
 /// The elements of `list`, or what Sprig says where it is none: `Cannot DO on type KIND`.
 fn elements_to<'a>(list: &'a Value, doing: &str) -> Result<Cow<'a, [Value]>, String> {
     match list {
@@ -48,13 +51,13 @@ pub(crate) fn last(list: Value) -> Result<Value, String> {
 /// `rest`: all but the first.
 pub(crate) fn rest(list: Value) -> Result<Value, String> {
     let items = elements_to(&list, "find rest on")?;
-    Ok(items.split_first().map_or_else(nil_list, |(_, rest)| Value::list(rest.to_vec())))
+    Ok(items.split_first().map_or(NIL_LIST, |(_, rest)| Value::list(rest.to_vec())))
 }
 
 /// `initial`: all but the last.
 pub(crate) fn initial(list: Value) -> Result<Value, String> {
     let items = elements_to(&list, "find initial on")?;
-    Ok(items.split_last().map_or_else(nil_list, |(_, rest)| Value::list(rest.to_vec())))
+    Ok(items.split_last().map_or(NIL_LIST, |(_, rest)| Value::list(rest.to_vec())))
 }
 
 /// `reverse`
@@ -107,7 +110,7 @@ pub(crate) fn concat(Rest(lists): Rest<Value>) -> Result<Value, String> {
         };
         all.extend_from_slice(&items);
     }
-    Ok(if all.is_empty() { nil_list() } else { Value::list(all) })
+    Ok(if all.is_empty() { NIL_LIST } else { Value::list(all) })
 }
 
 /// `slice`: from the first index (0) to before the second (the length); keeps the slice's type.
@@ -152,14 +155,12 @@ pub(crate) fn chunk(size: i64, list: Value) -> Result<Value, String> {
 
 /// `sortAlpha`: the texts of the elements in byte order; of a scalar its own text.
 pub(crate) fn sort_alpha(list: Value) -> Value {
-    let mut texts = match elements(&list) {
+    let mut texts: Vec<_> = match elements(&list) {
+        // Sprig hands a list of texts on as it is.
+        Some(_) if matches!(&list, Value::List(list) if list.is_nil() && list.elem() == Elem::String) => return list,
         Some(items) => items.iter().filter(|item| !matches!(item, Value::Nil)).map(text_of).collect(),
         None => vec![text_of(&list)],
     };
     texts.sort_unstable();
     Value::strings(texts)
-}
-
-fn nil_list() -> Value {
-    Value::list(Vec::new())
 }

@@ -118,7 +118,7 @@ impl Table {
         self.alias(&["append", "mustAppend", "push", "mustPush"], lists::append);
         self.alias(&["chunk", "mustChunk"], lists::chunk);
         self.alias(&["compact", "mustCompact"], lists::compact);
-        self.add("concat", lists::concat);
+        self.0.insert(Function::new("concat", lists::concat).returning_any());
         self.alias(&["first", "mustFirst"], lists::first);
         self.alias(&["has", "mustHas"], lists::has);
         self.alias(&["initial", "mustInitial"], lists::initial);
@@ -152,7 +152,7 @@ impl Table {
     fn defaults(&mut self) {
         self.add("all", defaults::all);
         self.add("any", defaults::any);
-        self.add("coalesce", defaults::coalesce);
+        self.0.insert(Function::new("coalesce", defaults::coalesce).returning_any());
         self.alias(&["deepCopy", "mustDeepCopy"], defaults::deep_copy);
         self.add("deepEqual", reflection::deep_equal);
         self.add("default", defaults::default);

@@ -5,7 +5,7 @@
 use crate::functions::cast::{MAX_STRING, elements, text_of};
 use crate::functions::unicode::{is_space, map_runes, to_lower, to_title, to_upper};
 use crate::template::function::Rest;
-use crate::value::{Map, MapType, Str, Value, decode_utf8};
+use crate::value::{Elem, Map, MapType, Str, Value, decode_utf8};
 
 const NEGATIVE_COUNT: &str = "strings: negative Repeat count";
 const OVERFLOW: &str = "strings: Repeat output length overflow";
@@ -215,6 +215,9 @@ pub(crate) fn to_string(value: Value) -> Str {
 
 /// `toStrings`: the texts of what is not nil; of a scalar a list of one.
 pub(crate) fn to_strings(value: Value) -> Value {
+    if matches!(&value, Value::List(list) if list.is_nil() && list.elem() == Elem::String) {
+        return value;
+    }
     Value::strings(texts_of(&value))
 }
 

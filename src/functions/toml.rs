@@ -3,7 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
 use crate::functions::dates::{Time, format_time};
-use crate::value::{IntKind, Map, MapType, Str, Value, format_float};
+use crate::value::{IntKind, Kind, Map, MapType, Str, Value, format_float};
 
 /// How deep tables may be nested; a map that contains itself would have no end.
 const MAX_DEPTH: usize = 500;
@@ -28,7 +28,8 @@ fn encode(value: &Value) -> Result<Vec<u8>, String> {
     let mut writer = Writer { out: Vec::new() };
     match value {
         Value::Nil => return Err(NIL.to_owned()),
-        Value::Map(map) => writer.entries(&[], map)?,
+        Value::Map(map) => writer.entries(&[], map.entries())?,
+        Value::Object(_) if let Some(entries) = struct_entries(value) => writer.entries(&[], entries)?,
         Value::List(list) if is_table_array(list)? => {
             return Err("toml: top-level values must be Go maps or structs".to_owned());
         }
@@ -42,15 +43,31 @@ fn is_table_array(list: &[Value]) -> Result<bool, String> {
     if list.iter().any(|item| matches!(item, Value::Nil)) {
         return Err("toml: cannot encode array with nil element".to_owned());
     }
-    Ok(!list.is_empty() && list.iter().all(|item| matches!(item, Value::Map(_))))
+    Ok(!list.is_empty() && list.iter().all(|item| matches!(item, Value::Map(_)) || struct_entries(item).is_some()))
 }
 
 fn is_table(value: &Value) -> Result<bool, String> {
     match value {
         Value::Map(_) => Ok(true),
         Value::List(list) => is_table_array(list),
+        Value::Object(_) => Ok(struct_entries(value).is_some()),
         _ => Ok(false),
     }
+}
+
+/// The entries of a struct or a named map; nothing of what writes itself.
+fn struct_entries(value: &Value) -> Option<Vec<(Str, Value)>> {
+    let Value::Object(object) = value else { return None };
+    if object.kind() == Kind::Map {
+        return Some(object.entries()?.into_iter().map(|(key, value)| (key.print(), value)).collect());
+    }
+    let fields = object.fields();
+    (!fields.is_empty()).then(|| fields.into_iter().map(|field| (field.name.into(), field.value)).collect())
+}
+
+/// The entries of what is written as a table.
+fn table_entries(value: &Value) -> Option<Vec<(Str, Value)>> {
+    value.as_map().map(Map::entries).or_else(|| struct_entries(value))
 }
 
 struct Writer {
@@ -58,40 +75,39 @@ struct Writer {
 }
 
 impl Writer {
-    /// The entries of the table at `path`: plain ones first, then tables, both in order of their keys.
-    fn entries(&mut self, path: &[Str], map: &Map) -> Result<(), String> {
+    /// The entries of the table at `path`: plain ones first, then tables, each in the order they are given.
+    fn entries(&mut self, path: &[Str], entries: Vec<(Str, Value)>) -> Result<(), String> {
         if path.len() > MAX_DEPTH {
             return Err("toml: the value is nested too deeply".to_owned());
         }
         let (mut plain, mut tables) = (Vec::new(), Vec::new());
-        for (key, value) in map.entries() {
+        for (key, value) in entries {
             (if is_table(&value)? { &mut tables } else { &mut plain }).push((key, value));
         }
-        for (key, value) in plain.into_iter().filter(|(_, value)| !matches!(value, Value::Nil)) {
+        for (key, value) in plain.into_iter().filter(|(_, value)| !value.is_nil()) {
             self.indent(path.len());
             self.key(&key);
             self.out.extend_from_slice(b" = ");
             self.element(&value, path.len())?;
             self.out.push(b'\n');
         }
-        for (key, value) in tables {
+        for (key, value) in tables.into_iter().filter(|(_, value)| !value.is_nil()) {
             let path = [path, &[key]].concat();
             match &value {
-                Value::Map(table) => self.table(&path, table)?,
                 Value::List(tables) => {
-                    for table in tables.iter().filter_map(Value::as_map) {
+                    for table in tables.iter().filter_map(table_entries) {
                         self.line_break();
                         self.header(&path, "[[", "]]");
                         self.entries(&path, table)?;
                     }
                 }
-                _ => {}
+                table => self.table(&path, table_entries(table).unwrap_or_default())?,
             }
         }
         Ok(())
     }
 
-    fn table(&mut self, path: &[Str], table: &Map) -> Result<(), String> {
+    fn table(&mut self, path: &[Str], table: Vec<(Str, Value)>) -> Result<(), String> {
         if path.len() == 1 {
             self.line_break();
         }
@@ -161,13 +177,16 @@ impl Writer {
                 Ok(())
             })?,
             Value::List(list) => self.list(list.iter(), |writer, item| writer.element(item, depth + 1))?,
-            Value::Map(map) => self.inline_table(map, depth)?,
+            Value::Map(map) => self.inline_table(map.entries(), depth)?,
             Value::Object(object) => match object.as_any().downcast_ref::<Time>() {
                 Some(time) => {
                     let text = format_time(time, "2006-01-02T15:04:05.999999999Z07:00");
                     self.out.extend_from_slice(text.as_bytes());
                 }
-                None => self.element(&Value::from_json(&object.to_json()), depth + 1)?,
+                None => match struct_entries(value) {
+                    Some(entries) => self.inline_table(entries, depth)?,
+                    None => self.element(&Value::from_json(&object.to_json()), depth + 1)?,
+                },
             },
         }
         Ok(())
@@ -189,16 +208,16 @@ impl Writer {
         Ok(())
     }
 
-    fn inline_table(&mut self, map: &Map, depth: usize) -> Result<(), String> {
+    fn inline_table(&mut self, entries: Vec<(Str, Value)>, depth: usize) -> Result<(), String> {
         let (mut plain, mut tables) = (Vec::new(), Vec::new());
-        for (key, value) in map.entries() {
+        for (key, value) in entries {
             (if is_table(&value)? { &mut tables } else { &mut plain }).push((key, value));
         }
         // The original decides about commas before it leaves out what is nil.
         let count = plain.len() + tables.len();
         self.out.push(b'{');
         for (index, (key, value)) in plain.into_iter().chain(tables).enumerate() {
-            if matches!(value, Value::Nil) {
+            if value.is_nil() {
                 continue;
             }
             self.key(&key);

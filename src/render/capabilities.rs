@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use serde_json::{Value as Json, json};
 
-use crate::value::{Kind, Method, Object, Signature, Str, Type, Value};
+use crate::value::{Field, Kind, Method, Object, Signature, Str, Type, Value};
 
 /// The API versions that Helm assumes without a cluster.
 const KNOWN_API_VERSIONS: &str = include_str!("api-versions.txt");
@@ -110,6 +110,11 @@ impl KubeVersion {
     }
 }
 
+/// A field without a tag.
+fn field(name: &'static str, value: Value) -> Field {
+    Field { name, json: name, omit_empty: false, value }
+}
+
 /// A method that takes nothing and gives `value`.
 fn constant(value: Value) -> Method {
     Method { signature: Signature { params: Vec::new(), variadic: None }, call: Box::new(move |_| Ok(value)) }
@@ -128,18 +133,22 @@ impl Object for Capabilities {
         format!("&{}", self.print_in_place()).into()
     }
 
+    /// Addresses are not told; Go's would differ from run to run.
+    fn print_nested(&self) -> Str {
+        "0xc000000000".into()
+    }
+
     fn print_in_place(&self) -> Str {
         let versions = ApiVersions(Arc::clone(&self.api_versions)).print();
         format!("{{{} {versions} {}}}", Object::print(&self.kube_version), HelmVersion.print()).into()
     }
 
-    fn field(&self, name: &str) -> Option<Value> {
-        match name {
-            "KubeVersion" => Some(Value::object(self.kube_version.clone())),
-            "APIVersions" => Some(Value::object(ApiVersions(Arc::clone(&self.api_versions)))),
-            "HelmVersion" => Some(Value::object(HelmVersion)),
-            _ => None,
-        }
+    fn fields(&self) -> Vec<Field> {
+        vec![
+            field("KubeVersion", Value::object(self.kube_version.clone())),
+            field("APIVersions", Value::object(ApiVersions(Arc::clone(&self.api_versions)))),
+            field("HelmVersion", Value::object(HelmVersion)),
+        ]
     }
 
     fn method(self: Rc<Self>, name: &str) -> Option<Method> {
@@ -172,18 +181,26 @@ impl Object for KubeVersion {
         format!("{{{} {} {} {}}}", self.version, self.normalized, self.major, self.minor).into()
     }
 
+    fn printed_fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("Version", self.version.as_str().into()),
+            ("normalizedVersion", self.normalized.as_str().into()),
+            ("Major", self.major.as_str().into()),
+            ("Minor", self.minor.as_str().into()),
+        ]
+    }
+
     /// `String` is a method of the pointer, which only a field that was not passed on yet has.
     fn print_in_place(&self) -> Str {
         self.normalized.as_str().into()
     }
 
-    fn field(&self, name: &str) -> Option<Value> {
-        match name {
-            "Version" => Some(self.version.as_str().into()),
-            "Major" => Some(self.major.as_str().into()),
-            "Minor" => Some(self.minor.as_str().into()),
-            _ => None,
-        }
+    fn fields(&self) -> Vec<Field> {
+        vec![
+            field("Version", self.version.as_str().into()),
+            field("Major", self.major.as_str().into()),
+            field("Minor", self.minor.as_str().into()),
+        ]
     }
 
     fn method(self: Rc<Self>, name: &str) -> Option<Method> {
@@ -274,14 +291,15 @@ impl Object for HelmVersion {
         format!("{{{HELM_VERSION}   {GO_VERSION} {}}}", Self::client_version()).into()
     }
 
-    fn field(&self, name: &str) -> Option<Value> {
-        match name {
-            "Version" => Some(HELM_VERSION.into()),
-            "GitCommit" | "GitTreeState" => Some("".into()),
-            "GoVersion" => Some(GO_VERSION.into()),
-            "KubeClientVersion" => Some(Self::client_version().into()),
-            _ => None,
-        }
+    fn fields(&self) -> Vec<Field> {
+        let tagged = |name, json, value: &str| Field { name, json, omit_empty: true, value: value.into() };
+        vec![
+            tagged("Version", "version", HELM_VERSION),
+            tagged("GitCommit", "git_commit", ""),
+            tagged("GitTreeState", "git_tree_state", ""),
+            tagged("GoVersion", "go_version", GO_VERSION),
+            tagged("KubeClientVersion", "kube_client_version", &Self::client_version()),
+        ]
     }
 
     fn to_json(&self) -> Json {

@@ -13,7 +13,7 @@ use serde_json::Value as Json;
 
 use crate::chart::File;
 use crate::render::glob::Glob;
-use crate::value::{Kind, Map, MapType, Method, Object, Signature, Str, Type, Value};
+use crate::value::{Elem, Kind, List, Map, MapType, Method, Object, Signature, Str, Type, Value};
 use crate::yaml;
 
 /// A chart's files by path.
@@ -73,9 +73,10 @@ impl Object for Files {
         Value::Map(entries.collect()).print()
     }
 
-    /// A path, as it can be indexed; a missing one is empty.
+    /// A path, as it can be indexed; a missing one is nil.
     fn field(&self, name: &str) -> Option<Value> {
-        Some(Value::Bytes(self.get(name.as_bytes())))
+        let data = self.0.get(name.as_bytes()).cloned();
+        Some(data.map_or(Value::List(List::nil(Elem::Byte)), Value::Bytes))
     }
 
     fn method(self: Rc<Self>, name: &str) -> Option<Method> {

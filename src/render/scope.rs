@@ -2,13 +2,11 @@
 //!
 //! Mirrors Helm v4.3.1: `recAllTpls` in `pkg/engine/engine.go`, `structToMap` in `pkg/chart/common.go`.
 
-use std::any::Any;
-
 use serde_json::Value as Json;
 
 use crate::chart::{Chart, Dependency, ImportValues, Maintainer, Metadata};
 use crate::render::files::Files;
-use crate::value::{Kind, Map, MapType, Object, Str, Value};
+use crate::value::{Map, MapType, Str, Value};
 
 /// A chart among those compiled together.
 #[derive(Debug)]
@@ -105,9 +103,9 @@ fn metadata(metadata: &Metadata, is_root: bool) -> Map {
     map.insert(
         "Annotations",
         if metadata.annotations.is_empty() {
-            Value::object(NilStrings)
+            Map::nil(MapType::String)
         } else {
-            Value::Map(Map::from_entries(MapType::String, annotations.collect()))
+            Map::from_entries(MapType::String, annotations.collect())
         },
     );
     map
@@ -145,47 +143,4 @@ fn dependency(dependency: &Dependency) -> Map {
     });
     map.insert("ImportValues", Value::list(imports.collect()));
     map
-}
-
-/// A `map[string]string` that was never made: it prints as an empty map, and is `null` in JSON.
-#[derive(Debug)]
-struct NilStrings;
-
-impl Object for NilStrings {
-    fn type_name(&self) -> &'static str {
-        MapType::String.name()
-    }
-
-    fn kind(&self) -> Kind {
-        Kind::Map
-    }
-
-    fn print(&self) -> Str {
-        "map[]".into()
-    }
-
-    /// Any key: its zero value.
-    fn field(&self, _name: &str) -> Option<Value> {
-        Some("".into())
-    }
-
-    fn truth(&self) -> bool {
-        false
-    }
-
-    fn entries(&self) -> Option<Vec<(Value, Value)>> {
-        Some(Vec::new())
-    }
-
-    fn to_json(&self) -> Json {
-        Json::Null
-    }
-
-    fn deep_equal(&self, other: &dyn Object) -> bool {
-        other.as_any().is::<Self>()
-    }
-
-    fn as_any(&self) -> &dyn Any {
-        self
-    }
 }

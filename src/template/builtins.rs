@@ -5,7 +5,7 @@ use crate::template::escape::{escape_html, escape_js, escape_query};
 use crate::template::index::{index, len, slice};
 use crate::template::operand::Operand;
 use crate::template::printf::{sprint, sprintf, sprintln};
-use crate::value::{Str, Type, Value};
+use crate::value::{Kind, Str, Type, Value};
 
 /// A function of Go's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -125,8 +125,22 @@ impl Builtin {
 
 /// The arguments of the escapers as one text; nil is what a template prints for it.
 fn joined(args: Vec<Value>) -> Str {
-    let printable = |value| if matches!(value, Value::Nil) { Value::from("<no value>") } else { value };
-    sprint(&args.into_iter().map(printable).collect::<Vec<_>>())
+    let mut out = Vec::new();
+    let mut after_text = true;
+    for arg in args {
+        let is_text = matches!(arg, Value::Nil | Value::String(_));
+        if !is_text && !after_text {
+            out.push(b' ');
+        }
+        after_text = is_text;
+        match &arg {
+            Value::Nil => out.extend_from_slice(b"<no value>"),
+            // A pointer is followed.
+            Value::Object(pointer) if pointer.kind() == Kind::Ptr => out.extend_from_slice(&pointer.print_in_place()),
+            other => out.extend_from_slice(&other.print()),
+        }
+    }
+    out.into()
 }
 
 /// No value a chart can reach is a function.

@@ -17,10 +17,11 @@ impl Evaluator<'_> {
             Callee::Builtin(builtin) => return self.call_builtin(*builtin, name, node, args),
             Callee::Function(function) => {
                 let values = self.arguments(name, function.signature(), args)?;
-                function.call(self, &values)
+                let outcome = function.call(self, &values);
+                outcome.map(|value| Operand { value, boxed: function.is_boxed() })
             }
         };
-        outcome.map(Operand::plain).map_err(|cause| self.failed_call(name, cause, node))
+        outcome.map_err(|cause| self.failed_call(name, cause, node))
     }
 
     pub(crate) fn call_method(&mut self, name: &Str, method: Method, node: At, args: Args<'_>) -> Evaluated<Operand> {

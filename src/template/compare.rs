@@ -87,8 +87,7 @@ fn equal_references(a: &Value, b: &Value) -> Result<bool, String> {
         return Err(sprintf(b"non-comparable types %s: %v, %s: %v", &args).to_text().into_owned());
     }
     match (a, b) {
-        (Value::Nil, Value::Nil) => Ok(true),
-        (Value::Nil, _) | (_, Value::Nil) => Ok(false),
+        _ if a.is_nil() || b.is_nil() => Ok(a.is_nil() && b.is_nil()),
         (Value::Object(x), Value::Object(y)) if matches!(kind_b, Kind::Struct | Kind::Ptr) => {
             let same = if kind_b == Kind::Ptr { Rc::ptr_eq(x, y) } else { x.deep_equal(y.as_ref()) };
             Ok(x.type_name() == y.type_name() && same)

@@ -64,13 +64,25 @@ type Body = Box<dyn Fn(&mut dyn Engine, &[Value]) -> Result<Value, FunctionError
 pub struct Function {
     name: &'static str,
     signature: Signature,
+    /// Whether Go's result is an `interface {}`.
+    boxed: bool,
     body: Body,
 }
 
 impl Function {
     /// A function called `name`, with the signature its Rust types spell.
     pub fn new<Marker, F: IntoBody<Marker>>(name: &'static str, function: F) -> Self {
-        Self { name, signature: F::signature(), body: function.into_body() }
+        Self { name, signature: F::signature(), boxed: false, body: function.into_body() }
+    }
+
+    /// The same function, whose result in Go is an `interface {}`; where nothing takes it out, errors name that type.
+    #[must_use]
+    pub fn returning_any(self) -> Self {
+        Self { boxed: true, ..self }
+    }
+
+    pub(crate) fn is_boxed(&self) -> bool {
+        self.boxed
     }
 
     /// Its name in templates.
@@ -181,25 +193,25 @@ impl Arg for Str {
     }
 }
 
-/// A `[]interface {}`; nil is the empty one.
+/// A `[]interface {}`, or a nil one for nil.
 impl Arg for List {
     const TYPE: Type = Type::AnyList;
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::List(list) => Some(list.clone()),
-            Value::Nil => Some(Self::new(crate::value::Elem::Any, Vec::new())),
+            Value::Nil => Some(Self::nil(crate::value::Elem::Any)),
             _ => None,
         }
     }
 }
 
-/// A `map[string]interface {}`; nil is an empty one.
+/// A `map[string]interface {}`, or a nil one for nil.
 impl Arg for Map {
     const TYPE: Type = Type::AnyMap;
     fn from_value(value: &Value) -> Option<Self> {
         match value {
             Value::Map(map) => Some(map.clone()),
-            Value::Nil => Some(Self::new(crate::value::MapType::Any)),
+            Value::Nil => Some(Self::nil(crate::value::MapType::Any)),
             _ => None,
         }
     }

@@ -43,8 +43,14 @@ fn element(item: &Operand, index: &Value) -> Result<Operand, String> {
             let name = Str::from(key(index)?);
             Ok(Operand::plain(object.field(&name.to_text()).unwrap_or_default()))
         }
-        other => Err(format!("can't index item of type {}", other.type_name())),
+        other => Err(format!("can't index item of type {}", pointed_type(other))),
     }
+}
+
+/// The type's name; of a pointer, which Go follows first, that of what it points to.
+fn pointed_type(value: &Value) -> &str {
+    let name = value.type_name();
+    name.strip_prefix('*').unwrap_or(name)
 }
 
 fn byte_at(bytes: &Str, position: usize) -> Operand {
@@ -117,7 +123,7 @@ pub(crate) fn len(item: &Operand) -> Result<Value, String> {
         Value::Object(object) if matches!(object.kind(), Kind::Map | Kind::Slice) => {
             object.entries().unwrap_or_default().len()
         }
-        other => return Err(format!("len of type {}", other.type_name())),
+        other => return Err(format!("len of type {}", pointed_type(other))),
     };
     Ok(Value::int(i64::try_from(length).unwrap_or(i64::MAX)))
 }

@@ -2,7 +2,7 @@
 
 use crate::template::number::Complex;
 use crate::template::quote::{Alphabet, is_print, quote_rune, quote_with};
-use crate::value::{IntKind, Kind, Map, MapType, Str, Value, decode_utf8, format_float};
+use crate::value::{Elem, IntKind, Kind, Map, Object, Str, Value, decode_utf8, format_float};
 
 /// Flags, width and precision of one directive.
 #[derive(Clone, Copy, Debug, Default)]
@@ -59,9 +59,19 @@ impl Printer {
             Value::Int(_) => self.int(value, verb),
             Value::Float(float) => self.float(*float, value, verb),
             Value::String(text) => self.string(text, verb),
-            Value::Bytes(bytes) => self.bytes(bytes, value, verb),
+            Value::Bytes(bytes) => self.bytes(bytes, value, verb, depth),
+            Value::List(list) if list.elem() == Elem::Byte && !self.flags.go_syntax => {
+                self.bytes(&Str::default(), value, verb, depth);
+            }
+            Value::List(list) if list.is_nil() && self.flags.go_syntax => {
+                let name = if list.elem() == Elem::Byte && depth == 0 { "[]byte" } else { value.type_name() };
+                self.out.extend_from_slice(format!("{name}(nil)").as_bytes());
+            }
             Value::List(list) => self.sequence(value.type_name(), list, verb, depth),
-            Value::Map(map) => self.map(map, verb, depth),
+            Value::Map(map) if map.is_nil() && self.flags.go_syntax => {
+                self.out.extend_from_slice(format!("{}(nil)", value.type_name()).as_bytes());
+            }
+            Value::Map(map) => self.map(map, map.map_type().name(), verb, depth),
             Value::Object(_) => self.object(value, verb, depth),
         }
     }
@@ -72,7 +82,11 @@ impl Printer {
             self.out.extend_from_slice(b"<nil>");
         } else {
             self.out.extend_from_slice(format!("{}=", value.type_name()).as_bytes());
-            self.value(value, 'v', 0);
+            match value {
+                // An error prints what is inside, without methods.
+                Value::Int(_) => self.int(value, 'v'),
+                _ => self.value(value, 'v', 0),
+            }
         }
         self.out.push(b')');
     }
@@ -167,14 +181,15 @@ impl Printer {
         self.pad(text.as_bytes());
     }
 
-    fn bytes(&mut self, bytes: &Str, value: &Value, verb: char) {
+    fn bytes(&mut self, bytes: &Str, value: &Value, verb: char, depth: usize) {
         match verb {
             's' => self.text(bytes),
             'q' => self.quoted(bytes),
             'x' | 'X' => self.hex(bytes, verb),
             'v' if self.flags.go_syntax => {
                 let items: Vec<String> = bytes.iter().map(|byte| format!("{byte:#x}")).collect();
-                self.out.extend_from_slice(format!("[]byte{{{}}}", items.join(", ")).as_bytes());
+                let name = if depth == 0 { "[]byte" } else { "[]uint8" };
+                self.out.extend_from_slice(format!("{name}{{{}}}", items.join(", ")).as_bytes());
             }
             _ => {
                 let items: Vec<Value> = bytes.iter().copied().map(crate::template::operand::byte).collect();
@@ -316,8 +331,7 @@ impl Printer {
         self.out.push(close);
     }
 
-    fn map(&mut self, map: &Map, verb: char, depth: usize) {
-        let type_name = if map.map_type() == MapType::Values { "common.Values" } else { map.map_type().name() };
+    fn map(&mut self, map: &Map, type_name: &str, verb: char, depth: usize) {
         let (open, separator, close) = self.brackets(type_name, "map[");
         self.out.extend_from_slice(open.as_bytes());
         for (index, (key, value)) in map.entries().iter().enumerate() {
@@ -341,13 +355,44 @@ impl Printer {
         }
         let Value::Object(object) = value else { return };
         match (object.kind(), object.entries()) {
-            (Kind::Map, Some(entries)) if !is_stringable(verb) => {
+            (Kind::Map, Some(entries)) => {
                 let map = entries.into_iter().filter_map(|(key, value)| Some((key.as_str()?.clone(), value))).collect();
-                self.map(&map, verb, depth);
+                self.map(&map, object.type_name(), verb, depth);
             }
-            _ if is_stringable(verb) => self.string(&object.print(), if verb == 'v' { 's' } else { verb }),
-            _ => self.bad_verb(value, verb),
+            _ if is_stringable(verb) && object.is_stringer() && !self.flags.go_syntax => {
+                self.string(&object.print(), if verb == 'v' { 's' } else { verb });
+            }
+            _ => match object.printed_fields() {
+                fields if !fields.is_empty() => self.structure(object.as_ref(), &fields, verb, depth),
+                _ if is_stringable(verb) => self.string(&object.print(), if verb == 'v' { 's' } else { verb }),
+                _ => self.bad_verb(value, verb),
+            },
         }
+    }
+
+    /// A struct, or a pointer to one: inside of something else that is its address.
+    fn structure(&mut self, object: &dyn Object, fields: &[(&str, Value)], verb: char, depth: usize) {
+        if object.kind() == Kind::Ptr && depth > 0 {
+            return self.out.extend_from_slice(&object.print_nested());
+        }
+        if object.kind() == Kind::Ptr {
+            self.out.push(b'&');
+        }
+        if self.flags.go_syntax {
+            self.out.extend_from_slice(object.type_name().trim_start_matches('*').as_bytes());
+        }
+        self.out.push(b'{');
+        for (index, (name, value)) in fields.iter().enumerate() {
+            if index > 0 {
+                self.out.extend_from_slice(if self.flags.go_syntax { b", " } else { b" " });
+            }
+            if self.flags.go_syntax || self.flags.field_names {
+                self.out.extend_from_slice(name.as_bytes());
+                self.out.push(b':');
+            }
+            self.value(value, verb, depth + 1);
+        }
+        self.out.push(b'}');
     }
 }
 

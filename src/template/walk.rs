@@ -1,6 +1,6 @@
 //! Walking the nodes: what they write, and which of them run.
 
-use crate::template::ast::{Binding, Branch, List, Node, NodeKind, Pipe, Target};
+use crate::template::ast::{Binding, Branch, Callee, ExprKind, List, Node, NodeKind, Pipe, Target};
 use crate::template::eval::{Evaluated, Evaluator};
 use crate::template::operand::{Operand, byte, list_element};
 use crate::template::quote::quote;
@@ -49,13 +49,17 @@ impl Evaluator<'_> {
         let result = self.pipe(pipe, dot)?;
         if pipe.node.targets.is_empty() {
             self.at = node.at;
-            self.print(&result.value)?;
+            // What a function returned has no address, by which Go would find the methods of a pointer.
+            let word = pipe.node.commands.last().and_then(|command| command.node.first());
+            let returned = matches!(word, Some(word) if matches!(word.node, ExprKind::Function { callee: Callee::Function(_), .. }));
+            self.print(&result.value, returned)?;
         }
         Ok(())
     }
 
-    fn print(&mut self, value: &Value) -> Evaluated<()> {
+    fn print(&mut self, value: &Value, returned: bool) -> Evaluated<()> {
         match value {
+            Value::Object(object) if returned && object.kind() != Kind::Ptr => self.write(&object.print()),
             Value::Nil => self.write(b"<no value>"),
             Value::String(text) => self.write(text),
             Value::Bool(b) => self.write(if *b { b"true" } else { b"false" }),

@@ -42,6 +42,7 @@ impl Value {
     fn to_json_within(&self, depth: usize) -> Option<Json> {
         let depth = depth.checked_sub(1)?;
         Some(match self {
+            _ if self.is_nil() => Json::Null,
             Self::Nil => Json::Null,
             Self::Bool(b) => Json::Bool(*b),
             Self::Int(int) if int.kind().is_unsigned() => Json::from(int.bits().cast_unsigned()),
@@ -66,10 +67,10 @@ impl Value {
     #[must_use]
     pub fn deep_copy(&self) -> Self {
         match self {
-            Self::List(list) => {
+            Self::List(list) if !list.is_nil() => {
                 Self::List(crate::value::List::new(list.elem(), list.iter().map(Self::deep_copy).collect()))
             }
-            Self::Map(map) => {
+            Self::Map(map) if !map.is_nil() => {
                 let entries = map.entries().into_iter().map(|(key, value)| (key, value.deep_copy())).collect();
                 Self::Map(Map::from_entries(map.map_type(), entries))
             }

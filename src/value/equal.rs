@@ -23,6 +23,7 @@ impl Value {
             (Self::List(a), Self::List(b)) => {
                 a.ptr_eq(b)
                     || a.elem() == b.elem()
+                        && a.is_nil() == b.is_nil()
                         && a.len() == b.len()
                         && a.iter().zip(b.iter()).all(|(a, b)| a.equal_within(b, depth))
             }
@@ -35,6 +36,7 @@ impl Value {
 
 fn maps_equal(a: &crate::value::Map, b: &crate::value::Map, depth: usize) -> bool {
     a.map_type() == b.map_type()
+        && a.is_nil() == b.is_nil()
         && a.len() == b.len()
         && a.entries().iter().all(|(key, value)| b.get(key).is_some_and(|other| value.equal_within(&other, depth)))
 }

@@ -18,6 +18,8 @@ pub enum Elem {
     Map,
     /// `[][]interface {}`
     List,
+    /// `[]uint8`: only nil; one with bytes is [`Value::Bytes`].
+    Byte,
 }
 
 impl Elem {
@@ -29,34 +31,52 @@ impl Elem {
             Self::Int => "[]int",
             Self::Map => "[]map[string]interface {}",
             Self::List => "[][]interface {}",
+            Self::Byte => "[]uint8",
         }
     }
 }
 
 /// An immutable, shared slice; it reads as `&[Value]`.
 #[derive(Clone, Debug)]
-pub struct List(Rc<(Elem, Vec<Value>)>);
+pub struct List {
+    elem: Elem,
+    /// Nothing in a slice that was never made: it is empty, but `null` in JSON and equal to nil.
+    items: Option<Rc<Vec<Value>>>,
+}
 
 impl List {
     /// A slice of `items`, all of which are of the type `elem` names.
     pub fn new(elem: Elem, items: Vec<Value>) -> Self {
-        Self(Rc::new((elem, items)))
+        Self { elem, items: Some(Rc::new(items)) }
+    }
+
+    /// Go's nil slice: what `append` to nothing, or a variable without a value, gives.
+    pub const fn nil(elem: Elem) -> Self {
+        Self { elem, items: None }
+    }
+
+    /// Whether it is Go's nil slice, which an empty one is not.
+    pub fn is_nil(&self) -> bool {
+        self.items.is_none()
     }
 
     /// The type of its elements.
     pub fn elem(&self) -> Elem {
-        self.0.0
+        self.elem
     }
 
     /// Whether both are the very same slice.
     pub fn ptr_eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.0, &other.0)
+        match (&self.items, &other.items) {
+            (Some(a), Some(b)) => Rc::ptr_eq(a, b),
+            _ => false,
+        }
     }
 }
 
 impl Deref for List {
     type Target = [Value];
     fn deref(&self) -> &[Value] {
-        &self.0.1
+        self.items.as_deref().map_or(&[], Vec::as_slice)
     }
 }

@@ -33,7 +33,8 @@ impl MapType {
 #[derive(Clone, Debug)]
 pub struct Map {
     map_type: MapType,
-    entries: Rc<RefCell<BTreeMap<Str, Value>>>,
+    /// Nothing in a map that was never made.
+    entries: Option<Rc<RefCell<BTreeMap<Str, Value>>>>,
 }
 
 impl Map {
@@ -44,7 +45,25 @@ impl Map {
 
     /// A map of these entries.
     pub fn from_entries(map_type: MapType, entries: BTreeMap<Str, Value>) -> Self {
-        Self { map_type, entries: Rc::new(RefCell::new(entries)) }
+        Self { map_type, entries: Some(Rc::new(RefCell::new(entries))) }
+    }
+
+    /// Go's nil map: it reads as an empty one, but is `null` in JSON and equal to nil, and nothing can be put into it.
+    pub const fn nil(map_type: MapType) -> Self {
+        Self { map_type, entries: None }
+    }
+
+    /// Whether it is Go's nil map, which an empty one is not.
+    pub fn is_nil(&self) -> bool {
+        self.entries.is_none()
+    }
+
+    /// What `read` makes of the entries; of no entries where the map is nil.
+    fn read<T>(&self, read: impl FnOnce(&BTreeMap<Str, Value>) -> T) -> T {
+        match &self.entries {
+            Some(entries) => read(&entries.borrow()),
+            None => read(&BTreeMap::new()),
+        }
     }
 
     /// Which Go type it is of.
@@ -55,35 +74,38 @@ impl Map {
     /// The same map, converted to another type: what is changed in one is changed in both.
     #[must_use]
     pub fn converted(&self, map_type: MapType) -> Self {
-        Self { map_type, entries: Rc::clone(&self.entries) }
+        Self { map_type, entries: self.entries.clone() }
     }
 
     /// The value at `key`, or `None` where there is none (a `nil` value is `Some(Nil)`).
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<Value> {
-        self.entries.borrow().get(key.as_ref()).cloned()
+        self.read(|entries| entries.get(key.as_ref()).cloned())
     }
 
     /// Whether `key` is there.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
-        self.entries.borrow().contains_key(key.as_ref())
+        self.read(|entries| entries.contains_key(key.as_ref()))
     }
 
-    /// Sets `key`, for everyone who holds this map.
+    /// Sets `key`, for everyone who holds this map. A nil map stays as it is: where Go would panic, the caller asks
+    /// [`Map::is_nil`] first.
     pub fn insert(&self, key: impl Into<Str>, value: impl Into<Value>) {
-        let old = self.entries.borrow_mut().insert(key.into(), value.into());
+        let Some(entries) = &self.entries else { return };
+        let old = entries.borrow_mut().insert(key.into(), value.into());
         // Dropped only now: its drop may reach this very map.
         drop(old);
     }
 
     /// Removes `key`, for everyone who holds this map.
     pub fn remove(&self, key: impl AsRef<[u8]>) {
-        let old = self.entries.borrow_mut().remove(key.as_ref());
+        let Some(entries) = &self.entries else { return };
+        let old = entries.borrow_mut().remove(key.as_ref());
         drop(old);
     }
 
     /// Number of entries.
     pub fn len(&self) -> usize {
-        self.entries.borrow().len()
+        self.read(BTreeMap::len)
     }
 
     /// Whether there is no entry.
@@ -93,12 +115,12 @@ impl Map {
 
     /// The keys in byte order.
     pub fn keys(&self) -> Vec<Str> {
-        self.entries.borrow().keys().cloned().collect()
+        self.read(|entries| entries.keys().cloned().collect())
     }
 
     /// A snapshot of the entries in byte order of keys: the map may change while it is walked, as in Go.
     pub fn entries(&self) -> Vec<(Str, Value)> {
-        self.entries.borrow().iter().map(|(key, value)| (key.clone(), value.clone())).collect()
+        self.read(|entries| entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
     /// The method `name` of Helm's `common.Values`: `AsMap` and `Table`.
@@ -134,13 +156,16 @@ impl Map {
 
     /// Whether both are the very same map.
     pub fn ptr_eq(&self, other: &Self) -> bool {
-        Rc::ptr_eq(&self.entries, &other.entries)
+        match (&self.entries, &other.entries) {
+            (Some(a), Some(b)) => Rc::ptr_eq(a, b),
+            _ => false,
+        }
     }
 
     /// A map of its own with the same entries; nested maps stay shared.
     #[must_use]
     pub fn shallow_copy(&self) -> Self {
-        Self::from_entries(self.map_type, self.entries.borrow().clone())
+        Self::from_entries(self.map_type, self.read(Clone::clone))
     }
 }
 

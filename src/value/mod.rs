@@ -25,7 +25,7 @@ use std::rc::Rc;
 pub use list::{Elem, List};
 pub use map::{Map, MapType};
 pub use number::{Int, IntKind, format_float, shortest_digits};
-pub use object::{Method, Object};
+pub use object::{Field, Method, Object};
 pub use string::{Str, decode_utf8};
 pub use types::{Kind, Signature, Type};
 
@@ -115,6 +115,16 @@ impl Value {
             Self::List(list) => list.elem().list_type_name(),
             Self::Map(map) => map.map_type().name(),
             Self::Object(object) => object.type_name(),
+        }
+    }
+
+    /// Whether it is nil, or a slice or map that is nil of its type: what `encoding/json` writes as `null`.
+    pub fn is_nil(&self) -> bool {
+        match self {
+            Self::Nil => true,
+            Self::List(list) => list.is_nil(),
+            Self::Map(map) => map.is_nil(),
+            _ => false,
         }
     }
 

@@ -16,6 +16,19 @@ pub struct Method {
 
 type MethodBody = Box<dyn FnOnce(&[Value]) -> Result<Value, String>>;
 
+/// An exported field of a struct, as Go's encoders see it.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Its name in Go.
+    pub name: &'static str,
+    /// Its name in JSON; the same where no tag says otherwise.
+    pub json: &'static str,
+    /// Whether JSON leaves it out where it is empty.
+    pub omit_empty: bool,
+    /// What it holds.
+    pub value: Value,
+}
+
 /// A Go value that is not plain data.
 pub trait Object: fmt::Debug {
     /// The type as Go prints it, such as `*semver.Version`.
@@ -35,9 +48,30 @@ pub trait Object: fmt::Debug {
         self.print()
     }
 
+    /// What `%v` prints for it inside a list or map: of a pointer that does not print itself the address.
+    fn print_nested(&self) -> Str {
+        self.print()
+    }
+
+    /// The exported fields of a struct in the order of their declaration, for encoders that follow it. Nothing for what
+    /// encodes itself, as a time does.
+    fn fields(&self) -> Vec<Field> {
+        Vec::new()
+    }
+
+    /// All fields of a struct, those that are not exported too, as `printf` shows them. Nothing where they are not known.
+    fn printed_fields(&self) -> Vec<(&'static str, Value)> {
+        self.fields().into_iter().map(|field| (field.name, field.value)).collect()
+    }
+
+    /// Whether it has a method `String`, by which verbs for texts print it.
+    fn is_stringer(&self) -> bool {
+        false
+    }
+
     /// The exported field `name`.
-    fn field(&self, _name: &str) -> Option<Value> {
-        None
+    fn field(&self, name: &str) -> Option<Value> {
+        self.fields().into_iter().find(|field| field.name == name).map(|field| field.value)
     }
 
     /// The exported method `name`.

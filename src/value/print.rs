@@ -36,7 +36,8 @@ impl Value {
                     value.print_into(out, depth);
                 });
             }
-            Self::Object(object) => out.extend_from_slice(&object.print()),
+            Self::Object(object) if depth + 1 == MAX_DEPTH => out.extend_from_slice(&object.print()),
+            Self::Object(object) => out.extend_from_slice(&object.print_nested()),
         }
     }
 }

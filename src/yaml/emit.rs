@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
-use crate::value::{Value, format_float};
+use crate::value::{IntKind, Kind, Object, Value, format_float};
 use crate::yaml::json::not_finite_name;
 use crate::yaml::style::{Style, Traits};
 use crate::yaml::write::{Fold, Writer};
@@ -132,7 +132,11 @@ impl Emitter {
     fn value(&mut self, value: &Value, spot: Spot) -> Result<(), Stop> {
         match value {
             Value::Nil => self.word("null", spot),
+            Value::List(_) | Value::Map(_) if self.dialect == Dialect::V2 && value.is_nil() => self.word("null", spot),
             Value::Bool(bool) => self.word(if *bool { "true" } else { "false" }, spot),
+            Value::Int(int) if self.dialect == Dialect::V3 && int.kind() == IntKind::Duration => {
+                self.word(&value.print().to_text(), spot);
+            }
             Value::Int(int) => self.word(&int.get().to_string(), spot),
             Value::Float(float) => return self.float(*float, spot),
             Value::String(text) => match std::str::from_utf8(text) {
@@ -160,9 +164,39 @@ impl Emitter {
                 return self
                     .mapping(value.type_name(), entries, spot, |emitter, value, spot| emitter.value(&value, spot));
             }
+            Value::Object(object) if self.dialect == Dialect::V3 => return self.object(object.as_ref(), spot),
             Value::Object(object) => return self.json(&object.to_json(), spot),
         }
         Ok(())
+    }
+
+    /// A struct or a named map as go.yaml.in/yaml/v3 writes it, which knows no tags of JSON: the names of fields in lower
+    /// case, in their order; a time as a timestamp.
+    fn object(&mut self, object: &dyn Object, spot: Spot) -> Result<(), Stop> {
+        let fields = object.fields();
+        if !fields.is_empty() {
+            self.descend(object.type_name())?;
+            let column = if spot == Spot::Root { 0 } else { spot.inner() };
+            for (index, field) in fields.into_iter().enumerate() {
+                self.start_entry(index, column, spot);
+                let spot = self.key(&field.name.to_ascii_lowercase(), column)?;
+                self.value(&field.value, spot)?;
+            }
+            self.depth -= 1;
+            return Ok(());
+        }
+        match (object.kind(), object.entries(), object.to_json()) {
+            (Kind::Map, Some(entries), _) => {
+                let text = |key: &Value| Cow::Owned(key.print().to_text().into_owned());
+                let entries = entries.into_iter().map(|(key, value)| (text(&key), value)).collect();
+                self.mapping(object.type_name(), entries, spot, |emitter, value, spot| emitter.value(&value, spot))
+            }
+            (_, _, Json::String(text)) if object.type_name() == "time.Time" => {
+                self.word(&text, spot);
+                Ok(())
+            }
+            (_, _, json) => self.json(&json, spot),
+        }
     }
 
     fn json(&mut self, json: &Json, spot: Spot) -> Result<(), Stop> {

@@ -60,6 +60,7 @@ fn write_value(value: &Value, out: &mut String, depth: usize) -> Result<(), Faul
         Value::Float(float) => return Err(Fault::NotFinite(not_finite_name(*float))),
         Value::String(text) => string(text, out),
         Value::Bytes(_) => write_json(&value.to_json().unwrap_or_default(), out),
+        Value::List(_) | Value::Map(_) if value.is_nil() => out.push_str("null"),
         Value::List(list) => {
             out.push('[');
             for (index, item) in list.iter().enumerate() {

@@ -175,3 +175,23 @@ fn many_more_templates_answer_as_in_go() {
 fn the_objects_of_helm_answer_as_in_helm() {
     check("template/helm.jsonl", golden("template/helm.jsonl"), helm);
 }
+
+#[test]
+fn arguments_of_every_kind_are_taken_or_refused_as_in_helm() {
+    check("functions/arguments.jsonl", golden("functions/arguments.jsonl"), helm);
+}
+
+#[test]
+fn nil_is_told_from_empty_as_in_helm() {
+    check("functions/nil.jsonl", golden("functions/nil.jsonl"), helm);
+}
+
+#[test]
+fn verbs_print_as_in_helm() {
+    check("functions/printf.jsonl", golden("functions/printf.jsonl"), helm);
+}
+
+#[test]
+fn faults_are_told_as_in_helm() {
+    check("functions/syntax.jsonl", golden("functions/syntax.jsonl"), helm);
+}

@@ -18,7 +18,7 @@ use crate::functions::crypto::key::Key;
 use crate::functions::dates::{Time, format_time};
 use crate::functions::encoding::base64_decode;
 use crate::template::function::{Arg, Engine};
-use crate::value::{List, Object, Str, Type, Value};
+use crate::value::{Field, List, Object, Str, Type, Value};
 
 // Object identifiers, encoded.
 const SHA256_WITH_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b];
@@ -61,12 +61,9 @@ impl Object for Certificate {
         [&b"{"[..], &self.cert, b" ", &self.key, b"}"].concat().into()
     }
 
-    fn field(&self, name: &str) -> Option<Value> {
-        match name {
-            "Cert" => Some(self.cert.clone().into()),
-            "Key" => Some(self.key.clone().into()),
-            _ => None,
-        }
+    fn fields(&self) -> Vec<Field> {
+        let field = |name, text: &Str| Field { name, json: name, omit_empty: false, value: text.clone().into() };
+        vec![field("Cert", &self.cert), field("Key", &self.key)]
     }
 
     fn to_json(&self) -> serde_json::Value {

@@ -56,6 +56,10 @@ impl Object for Named {
         index.and_then(|index| self.names.get(index)).copied().unwrap_or_default().into()
     }
 
+    fn is_stringer(&self) -> bool {
+        true
+    }
+
     fn method(self: Rc<Self>, name: &str) -> Option<Method> {
         let text = self.print();
         let call = move |_: &[Value]| Ok(Value::String(text));
@@ -175,6 +179,10 @@ impl Object for Time {
 
     fn print(&self) -> Str {
         self.to_string().into()
+    }
+
+    fn is_stringer(&self) -> bool {
+        true
     }
 
     fn method(self: Rc<Self>, name: &str) -> Option<Method> {

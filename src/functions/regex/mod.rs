@@ -13,7 +13,7 @@ use expression::Expression;
 
 use crate::functions::unicode::quoted;
 use crate::template::function::FunctionError;
-use crate::value::{Str, Value};
+use crate::value::{Elem, List, Str, Value};
 
 /// For the functions that call `regexp.MustCompile`, which tells the pattern too.
 fn must_compile(pattern: &Str) -> Result<Rc<Expression>, String> {
@@ -65,8 +65,14 @@ pub(crate) fn must_find_all(pattern: Str, text: Str, count: i64) -> Result<Value
 
 fn all_matches(expression: &Expression, text: &[u8], count: i64) -> Value {
     let ranges = expression.find_all(text, limit(count));
+    if ranges.is_empty() {
+        return NO_STRINGS;
+    }
     Value::strings(ranges.into_iter().filter_map(|range| text.get(range)))
 }
+
+/// What Go gives where nothing was found.
+const NO_STRINGS: Value = Value::List(List::nil(Elem::String));
 
 fn limit(count: i64) -> usize {
     usize::try_from(count).unwrap_or(usize::MAX)
@@ -104,7 +110,7 @@ pub(crate) fn must_split(pattern: Str, text: Str, count: i64) -> Result<Value, S
 
 fn parts(expression: &Expression, pattern: &[u8], text: &[u8], count: i64) -> Value {
     if count == 0 {
-        return Value::strings(Vec::<Str>::new());
+        return NO_STRINGS;
     }
     if !pattern.is_empty() && text.is_empty() {
         return Value::strings([""]);

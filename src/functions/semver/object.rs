@@ -121,6 +121,21 @@ impl Object for Version {
         self.to_string().into()
     }
 
+    fn printed_fields(&self) -> Vec<(&'static str, Value)> {
+        vec![
+            ("major", uint64(self.major)),
+            ("minor", uint64(self.minor)),
+            ("patch", uint64(self.patch)),
+            ("pre", self.prerelease.as_str().into()),
+            ("metadata", self.metadata.as_str().into()),
+            ("original", self.original.as_str().into()),
+        ]
+    }
+
+    fn is_stringer(&self) -> bool {
+        true
+    }
+
     fn method(self: Rc<Self>, name: &str) -> Option<Method> {
         self.value_method(name).or_else(|| match self.held {
             Held::ByPointer => self.pointer_method(name),
