@@ -89,7 +89,7 @@ impl Error {
         &self.0.kind
     }
 
-    /// Where; nothing if it does not parse or there is no such template.
+    /// Where; nothing if there is no such template, or a Go template does not parse.
     pub fn spot(&self) -> Option<&Spot> {
         self.0.spot.as_ref()
     }
@@ -156,7 +156,7 @@ impl Error {
         let innermost = self.chain().last().unwrap_or(self);
         let mut diagnostic = Diagnostic::error(self.message());
         match (&innermost.0.kind, &innermost.0.spot) {
-            (ErrorKind::Parse { source, line, .. }, _) => {
+            (ErrorKind::Parse { source, line, .. }, None) => {
                 diagnostic = diagnostic.at(source, Place { line: *line, column: 1, width: 1 });
             }
             (_, Some(spot)) => diagnostic = diagnostic.at(&spot.source, spot.place()),

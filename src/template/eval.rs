@@ -19,7 +19,7 @@ pub(crate) type Evaluated<T> = Result<T, Error>;
 
 /// Executes templates.
 pub(crate) struct Evaluator<'a> {
-    set: &'a Set,
+    pub(crate) set: &'a Set,
     run: Run<'a>,
     /// Templates of texts being executed now, innermost last; they hide those of the set.
     overlays: Vec<Arc<Templates>>,
@@ -93,31 +93,50 @@ impl<'a> Evaluator<'a> {
     // Limits
 
     pub(crate) fn step(&mut self) -> Evaluated<()> {
-        self.steps += 1;
-        if self.steps > self.run.limits.steps {
-            return Err(self.error_of(ErrorKind::Limit(Limit::Steps(self.run.limits.steps))));
-        }
-        Ok(())
+        self.spend(1).map_err(|limit| self.error_of(ErrorKind::Limit(limit)))
+    }
+
+    pub(crate) fn spend(&mut self, steps: u64) -> Result<(), Limit> {
+        self.steps = self.steps.saturating_add(steps);
+        let limit = self.run.limits.steps;
+        if self.steps > limit { Err(Limit::Steps(limit)) } else { Ok(()) }
     }
 
     /// Runs `inner` one level deeper.
     pub(crate) fn deeper<T>(&mut self, inner: impl FnOnce(&mut Self) -> Evaluated<T>) -> Evaluated<T> {
-        let limit = self.run.limits.depth.min(Limits::MAX_DEPTH);
-        if self.depth >= limit {
-            return Err(self.error_of(ErrorKind::Limit(Limit::Depth(limit))));
-        }
-        self.depth += 1;
+        self.descend(1).map_err(|limit| self.error_of(ErrorKind::Limit(limit)))?;
         let result = inner(self);
-        self.depth -= 1;
+        self.ascend(1);
         result
+    }
+
+    pub(crate) fn descend(&mut self, levels: usize) -> Result<(), Limit> {
+        let limit = self.run.limits.depth.min(Limits::MAX_DEPTH);
+        if self.depth + levels > limit {
+            return Err(Limit::Depth(limit));
+        }
+        self.depth += levels;
+        Ok(())
+    }
+
+    pub(crate) fn ascend(&mut self, levels: usize) {
+        self.depth = self.depth.saturating_sub(levels);
     }
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Evaluated<()> {
         self.out.extend_from_slice(bytes);
-        if self.out.len() + self.held > self.run.limits.output {
-            return Err(self.error_of(ErrorKind::Limit(Limit::Output(self.run.limits.output))));
-        }
-        Ok(())
+        self.hold(0).map_err(|limit| self.error_of(ErrorKind::Limit(limit)))
+    }
+
+    /// Counts `bytes` that are kept in memory beside the output as if they were written.
+    pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Limit> {
+        self.held = self.held.saturating_add(bytes);
+        let limit = self.run.limits.output;
+        if self.out.len().saturating_add(self.held) > limit { Err(Limit::Output(limit)) } else { Ok(()) }
+    }
+
+    pub(crate) fn output_limit(&self) -> usize {
+        self.run.limits.output
     }
 
     /// A text longer than all output may be is refused at once: `print $x $x` doubles what it is given.
@@ -150,8 +169,11 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(crate) fn execute_named(&mut self, name: &Str, dot: Value) -> Evaluated<()> {
-        let Some(template) = self.lookup(name) else { return Err(set::no_template(name, self.set)) };
-        self.enter(&template, &Operand::plain(dot))
+        match (self.lookup(name), self.set.foreign(name)) {
+            (Some(template), _) => self.enter(&template, &Operand::plain(dot)),
+            (None, Some(foreign)) => Arc::clone(foreign).execute(self, dot),
+            (None, None) => Err(set::no_template(name, self.set)),
+        }
     }
 
     /// Executes `template` with variables of its own.

@@ -6,6 +6,7 @@
 //! Mirrors Go 1.26: `text/template`, `text/template/parse`, and of `fmt` and `strconv` what templates can reach. The
 //! option `missingkey` is always `zero`: a key that a map does not have is nil.
 
+pub mod foreign;
 pub mod function;
 
 mod ast;

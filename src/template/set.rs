@@ -7,6 +7,7 @@ use std::sync::Arc;
 use crate::diagnostic::Source;
 use crate::template::ast::{self, List};
 use crate::template::eval::Evaluator;
+use crate::template::foreign::Foreign;
 use crate::template::function::Functions;
 use crate::template::limits::Limits;
 use crate::template::{Error, ErrorKind, parser};
@@ -32,12 +33,13 @@ pub struct Set {
     name: Str,
     functions: Arc<Functions>,
     templates: Arc<Templates>,
+    foreign: Arc<BTreeMap<Str, Arc<dyn Foreign>>>,
 }
 
 impl Set {
     /// An empty set. What is parsed into it may call `functions` and Go's built-in ones.
     pub fn new(functions: Arc<Functions>) -> Self {
-        Self { name: Str::default(), functions, templates: Arc::default() }
+        Self { name: Str::default(), functions, templates: Arc::default(), foreign: Arc::default() }
     }
 
     /// Gives the set the name that errors about missing templates mention.
@@ -61,7 +63,12 @@ impl Set {
         Ok(())
     }
 
-    /// The names of all templates, in byte order.
+    /// Adds a template of another language under `name`. A Go template of that name goes before it.
+    pub fn add_foreign(&mut self, name: &str, template: Arc<dyn Foreign>) {
+        Arc::make_mut(&mut self.foreign).insert(name.into(), template);
+    }
+
+    /// The names of all Go templates, in byte order.
     pub fn names(&self) -> impl Iterator<Item = &Str> {
         self.templates.keys()
     }
@@ -84,6 +91,10 @@ impl Set {
 
     pub(crate) fn functions(&self) -> &Functions {
         &self.functions
+    }
+
+    pub(crate) fn foreign(&self, name: &Str) -> Option<&Arc<dyn Foreign>> {
+        self.foreign.get(name)
     }
 
     pub(crate) fn template(&self, name: &Str) -> Option<&Arc<Template>> {

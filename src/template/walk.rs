@@ -92,14 +92,18 @@ impl Evaluator<'_> {
     }
 
     fn template(&mut self, name: &Str, pipe: Option<&Pipe>, dot: &Operand) -> Evaluated<()> {
-        let Some(template) = self.lookup(name) else {
+        let template = self.lookup(name);
+        if template.is_none() && self.set.foreign(name).is_none() {
             return Err(self.error(format!("template {} not defined", quote(name))));
-        };
+        }
         let dot = match pipe {
             Some(pipe) => self.pipe(pipe, dot)?,
             None => Operand::NONE,
         };
-        self.enter(&template, &dot)
+        match template {
+            Some(template) => self.enter(&template, &dot),
+            None => self.execute_named(name, dot.value),
+        }
     }
 
     // Loops
