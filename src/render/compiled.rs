@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::chart::Chart;
 use crate::render::Error;
+use crate::render::handlebars::{self, Library};
 use crate::render::include::{FUNCTIONS, SET_NAME};
 use crate::render::scope::Scope;
 use crate::template::Set;
@@ -43,9 +44,16 @@ impl Compiled {
         // Of two files with one path the later counts, as in a map.
         tree.templates.dedup_by(|(dropped, _), (kept, _)| dropped.path == kept.path);
         let mut set = Set::new(Arc::clone(&FUNCTIONS)).named(SET_NAME);
+        let mut library = Library::new(&FUNCTIONS);
         for (file, text) in &tree.templates {
-            set.parse(&file.path, text).map_err(Error::Parse)?;
+            let parsed = if handlebars::is_template(&file.path) {
+                library.add(&file.path, &file.base_path, text)
+            } else {
+                set.parse(&file.path, text)
+            };
+            parsed.map_err(Error::Parse)?;
         }
+        library.share(&mut set);
         let templates_path = tree.scopes.first().map(|root| format!("{}/", root.base_path())).unwrap_or_default();
         let files = tree.templates.into_iter().map(|(file, _)| file).filter(|file| !is_partial(&file.path));
         Ok(Self { set, files: files.collect(), scopes: tree.scopes, templates_path })

@@ -26,6 +26,11 @@ impl Files {
         Self(Arc::new(files.iter().map(entry).collect()))
     }
 
+    /// Each path, with the length of the file in bytes.
+    pub(crate) fn sizes(&self) -> impl Iterator<Item = (String, usize)> + '_ {
+        self.0.iter().map(|(name, data)| (name.to_text().into_owned(), data.len()))
+    }
+
     fn get(&self, name: &[u8]) -> Str {
         self.0.get(name).cloned().unwrap_or_default()
     }

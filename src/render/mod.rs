@@ -11,6 +11,7 @@ mod compiled;
 mod error;
 mod files;
 mod glob;
+mod handlebars;
 mod include;
 mod scope;
 mod world;

@@ -36,7 +36,7 @@ impl World for Small {
     }
 }
 
-fn chart(name: &str, templates: &[(&str, &str)]) -> Chart {
+pub(crate) fn chart(name: &str, templates: &[(&str, &str)]) -> Chart {
     let file = |(name, text): &(&str, &str)| File::new(format!("templates/{name}"), text.as_bytes());
     Chart {
         metadata: Metadata { name: name.to_owned(), version: "1.0.0".to_owned(), ..Metadata::default() },
@@ -52,16 +52,15 @@ fn chart(name: &str, templates: &[(&str, &str)]) -> Chart {
 }
 
 fn try_render(chart: &Chart, values: &Json) -> Result<Rendered, Error> {
+    render_within(chart, values, Limits::default())
+}
+
+pub(crate) fn render_within(chart: &Chart, values: &Json, limits: Limits) -> Result<Rendered, Error> {
     let release =
         ReleaseInfo { name: "rel".into(), namespace: "ns".into(), revision: 2, operation: Operation::Upgrade };
     let objects = BTreeMap::from([("CR".to_owned(), json!({ "kind": "Demo" }))]);
-    let inputs = Inputs {
-        values,
-        release: &release,
-        capabilities: &Capabilities::default(),
-        objects: &objects,
-        limits: Limits::default(),
-    };
+    let inputs =
+        Inputs { values, release: &release, capabilities: &Capabilities::default(), objects: &objects, limits };
     render(&Compiled::new(chart)?, inputs, Rc::new(Small))
 }
 
