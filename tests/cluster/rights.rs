@@ -25,7 +25,7 @@ async fn grant(namespace: &Namespace, user: &str, role: &str, rules: &[Rule<'_>]
 }
 
 const RESOURCES: Rule<'static> =
-    ("charts.samutup.com", &["webs", "webs/status", "minimarts", "minimarts/status"], &["*"]);
+    ("charts.samutup.com", &["webs", "webs/status", "minimarts", "minimarts/status", "pages", "pages/status"], &["*"]);
 const EVENTS: Rule<'static> = ("", &["events"], &["create"]);
 
 /// Lines of the log that tell that something is forbidden. An API server that has just started has other faults too.

@@ -61,6 +61,92 @@ fn a_release_of_another_name_has_other_names() {
     assert!(text.contains("\n  name: shop-web\n") && notes.starts_with("shop-web serves"), "{text}{notes}");
 }
 
+/// Helm knows no such templates, so these are our own answers and not its.
+#[test]
+fn a_handlebars_file_renders_the_sample() {
+    let (text, notes) = page(&page_sample()).unwrap();
+    assert!(notes.starts_with("page-sample serves 2 page(s)."), "{notes}");
+    let mut documents = text.split("---\n");
+    let config_map = documents.find(|text| text.starts_with("# Source: page/templates/configmap.yaml.hbs")).unwrap();
+    insta::assert_snapshot!(config_map, @r#"
+    # Source: page/templates/configmap.yaml.hbs
+    apiVersion: v1
+    kind: ConfigMap
+    metadata:
+      name: page-sample
+      labels:
+        helm.sh/chart: page-0.1.0
+        app.kubernetes.io/name: page
+        app.kubernetes.io/instance: page-sample
+        app.kubernetes.io/version: "1.27.5"
+        app.kubernetes.io/managed-by: Helm
+    data:
+      index.html: |
+        <!doctype html>
+        <html lang="en">
+        <head>
+          <meta charset="utf-8">
+          <title>Welcome – Samples &amp; more</title>
+        </head>
+        <body>
+          <nav>
+            <a href="index.html" aria-current="page">Welcome</a>
+            <a href="about.html">About</a>
+          </nav>
+          <main>
+            <h1>Welcome</h1>
+            <p>These pages are written as data.</p>
+            <p>A paragraph may have two lines,
+        and &lt;angle brackets&gt; stay text.</p>
+          </main>
+        </body>
+        </html>
+      about.html: |
+        <!doctype html>
+        <html lang="en">
+        <head>
+          <meta charset="utf-8">
+          <title>About – Samples &amp; more</title>
+        </head>
+        <body>
+          <nav>
+            <a href="index.html">Welcome</a>
+            <a href="about.html" aria-current="page">About</a>
+          </nav>
+          <main>
+            <h1>About</h1>
+            <p>The ConfigMap is rendered by a Handlebars template, all else by Go&#39;s.</p>
+          </main>
+        </body>
+        </html>
+    "#);
+}
+
+#[test]
+fn a_go_template_includes_a_handlebars_file_and_its_failure_is_told() {
+    let hash = |values: &str| {
+        let text = page(values).unwrap().0;
+        text.split_once("checksum/pages: ").map(|(_, rest)| rest.chars().take(64).collect::<String>()).unwrap()
+    };
+    assert_eq!(hash(&page_sample()), hash(&page_sample()));
+    assert_ne!(hash(&page_sample()), hash(&page_sample().replace("Samples", "Other")));
+    // As in Helm, at the place where the outermost template failed.
+    let place = "execution error at (page/templates/deployment.yaml:16:27)";
+    assert_eq!(page(r#"{"pages": []}"#).unwrap_err(), format!("{place}: pages must hold at least one page"));
+}
+
+/// What `helm-charts/page` renders to.
+fn page(values: &str) -> Answer {
+    let chart = files::chart(&root().join("helm-charts/page")).unwrap();
+    answer(&chart, values, &Capabilities::default(), "page-sample")
+}
+
+/// The values of its sample.
+fn page_sample() -> String {
+    let sample = fs::read_to_string(root().join("samples/charts_v1alpha1_page.yaml")).unwrap();
+    yaml::to_json(&sample, Numbers::Float).unwrap()["spec"].to_string()
+}
+
 fn root() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }

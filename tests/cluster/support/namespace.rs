@@ -15,7 +15,7 @@ pub struct Namespace {
 /// The kinds that tests speak of, by name.
 fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
-        "Minimart" | "Web" => ("charts.samutup.com", "v1alpha1"),
+        "Minimart" | "Page" | "Web" => ("charts.samutup.com", "v1alpha1"),
         "Deployment" => ("apps", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "Widget" => ("test.example.com", "v1"),
