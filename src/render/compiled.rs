@@ -49,7 +49,7 @@ impl Compiled {
             let parsed = if handlebars::is_template(&file.path) {
                 library.add(&file.path, &file.base_path, text)
             } else {
-                set.parse(&file.path, text)
+                set.parse(&file.path, Arc::clone(text))
             };
             parsed.map_err(Error::Parse)?;
         }

@@ -39,7 +39,7 @@ pub(crate) type Expr = Spanned<ExprKind>;
 /// Kinds of [`Node`].
 #[derive(Clone, Debug)]
 pub(crate) enum NodeKind {
-    Text(Str),
+    Text(Text),
     Action(Pipe),
     If(Box<Branch>),
     With(Box<Branch>),
@@ -47,6 +47,20 @@ pub(crate) enum NodeKind {
     Template { name: Str, pipe: Option<Pipe> },
     Break,
     Continue,
+}
+
+/// Text between actions: a part of the file's.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    pub(crate) file: Str,
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+impl Text {
+    pub(crate) fn bytes(&self) -> &[u8] {
+        self.file.get(self.start..self.end).unwrap_or_default()
+    }
 }
 
 /// `{{if}}`, `{{with}}` and `{{range}}`.
@@ -90,7 +104,8 @@ pub(crate) enum ExprKind {
     Number(Box<Number>),
     String {
         text: Str,
-        literal: Str,
+        /// As it was written, where that is not the text in double quotes.
+        literal: Option<Str>,
     },
     /// `.a.b`
     Field(Box<[Str]>),
@@ -128,7 +143,7 @@ impl ExprKind {
 
 /// Whether there is nothing but white space: such a definition does not replace another.
 pub(crate) fn is_empty(list: &List) -> bool {
-    list.node.iter().all(|node| matches!(&node.node, NodeKind::Text(text) if text.trim_ascii().is_empty()))
+    list.node.iter().all(|node| matches!(&node.node, NodeKind::Text(text) if text.bytes().trim_ascii().is_empty()))
 }
 
 /// The text of the node `id` somewhere in `list`.
@@ -202,7 +217,7 @@ impl fmt::Display for List {
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.node {
-            NodeKind::Text(text) => text.fmt(f),
+            NodeKind::Text(text) => Str::from(text.bytes()).fmt(f),
             NodeKind::Action(pipe) => write!(f, "{{{{{pipe}}}}}"),
             NodeKind::If(branch) => branch.print("if", f),
             NodeKind::With(branch) => branch.print("with", f),
@@ -255,7 +270,8 @@ impl fmt::Display for Expr {
             ExprKind::Nil => f.write_str("nil"),
             ExprKind::Bool(b) => b.fmt(f),
             ExprKind::Number(number) => number.text.fmt(f),
-            ExprKind::String { literal, .. } => literal.fmt(f),
+            ExprKind::String { literal: Some(literal), .. } => literal.fmt(f),
+            ExprKind::String { text, literal: None } => write!(f, "\"{text}\""),
             ExprKind::Field(fields) => print_fields(f, fields),
             ExprKind::Variable { target, fields } => {
                 target.name.fmt(f)?;

@@ -71,11 +71,11 @@ impl<'t> Parser<'t> {
         self.nested(|parser| {
             let offset = parser.peek_non_space().offset;
             let at = parser.at(offset);
-            let mut nodes = Vec::new();
+            let start = parser.nodes.len();
             while parser.peek_non_space().kind != TokenKind::Eof {
                 match parser.text_or_action()? {
-                    Item::Node(node) => nodes.push(node),
-                    item => return Ok((List { at, node: nodes }, item)),
+                    Item::Node(node) => parser.nodes.push(node),
+                    item => return Ok((List { at, node: parser.nodes.split_off(start) }, item)),
                 }
             }
             Err(parser.error("unexpected EOF"))
@@ -85,7 +85,7 @@ impl<'t> Parser<'t> {
     fn text_or_action(&mut self) -> Parsed<Item> {
         let token = self.next_non_space();
         match token.kind {
-            TokenKind::Text => Ok(Item::Node(self.spanned(token.offset, NodeKind::Text(token.text.into())))),
+            TokenKind::Text => Ok(Item::Node(self.spanned(token.offset, NodeKind::Text(self.text(token))))),
             TokenKind::LeftDelim => {
                 self.tree.action_line = token.line;
                 let item = self.action()?;

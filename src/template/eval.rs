@@ -9,6 +9,7 @@ use crate::template::error::Spot;
 use crate::template::function::{Engine, FunctionError};
 use crate::template::lexer::newlines;
 use crate::template::limits::{Limit, Limits};
+use crate::template::names::Names;
 use crate::template::operand::Operand;
 use crate::template::set::{self, Run, Set, Template, Templates};
 use crate::template::{Error, ErrorKind};
@@ -30,6 +31,8 @@ pub(crate) struct Evaluator<'a> {
     vars: Vec<Option<Operand>>,
     frame: usize,
     pub(crate) out: Vec<u8>,
+    /// Buffers that were written to and are free again.
+    spare: Vec<Vec<u8>>,
     /// Bytes in the buffers of templates that wait for this one.
     held: usize,
     steps: u64,
@@ -54,6 +57,7 @@ impl<'a> Evaluator<'a> {
             vars: Vec::new(),
             frame: 0,
             out,
+            spare: Vec::new(),
             held: 0,
             steps: 0,
             depth: 0,
@@ -197,7 +201,7 @@ impl<'a> Evaluator<'a> {
         if let Some(parsed) = self.parsed.get(&key) {
             return Ok(Arc::clone(parsed));
         }
-        let parsed = set::parse(name, text, self.set.functions());
+        let parsed = set::parse(name, text, self.set.functions(), &mut Names::default());
         let parsed = Arc::new(parsed.map_err(|error| FunctionError::Message(error.to_string()))?);
         if self.parsed.len() < MAX_PARSED {
             self.parsed.insert(key, Arc::clone(&parsed));
@@ -218,12 +222,16 @@ impl<'a> Evaluator<'a> {
 
     /// Runs `inner` with a buffer of its own, and gives what it wrote.
     fn captured(&mut self, inner: impl FnOnce(&mut Self) -> Evaluated<()>) -> Evaluated<Str> {
-        let outer = std::mem::take(&mut self.out);
+        let buffer = self.spare.pop().unwrap_or_default();
+        let outer = std::mem::replace(&mut self.out, buffer);
         self.held += outer.len();
         let result = inner(self);
         self.held -= outer.len();
-        let written = std::mem::replace(&mut self.out, outer);
-        result.map(|()| Str::from(written))
+        let mut buffer = std::mem::replace(&mut self.out, outer);
+        let written = result.map(|()| Str::from(&buffer[..]));
+        buffer.clear();
+        self.spare.push(buffer);
+        written
     }
 }
 

@@ -2,13 +2,11 @@
 //!
 //! Trim markers are carried out here: the parser never sees the white space they remove. Comments are dropped.
 
-use memchr::memmem;
-
 use crate::template::quote::{is_alphanumeric, is_print, quote};
 use crate::value::decode_utf8;
 
-const LEFT: &[u8] = b"{{";
-const RIGHT: &[u8] = b"}}";
+const LEFT: [u8; 2] = *b"{{";
+const RIGHT: [u8; 2] = *b"}}";
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -242,7 +240,7 @@ impl<'t> Lexer<'t> {
 
     fn comment(&mut self) -> Result<(), String> {
         self.pos += 2;
-        let Some(length) = find(self.rest(), b"*/") else { return Err("unclosed comment".to_owned()) };
+        let Some(length) = find(self.rest(), *b"*/") else { return Err("unclosed comment".to_owned()) };
         self.pos += length + 2;
         let Some(trims) = self.right_delim_ahead() else {
             return Err("comment ends before closing delimiter".to_owned());
@@ -262,10 +260,10 @@ impl<'t> Lexer<'t> {
     /// Whether `}}` comes next: `Some(true)` with a trim marker before it.
     fn right_delim_ahead(&self) -> Option<bool> {
         let rest = self.rest();
-        if closes_with_trim(rest) && rest.get(2..).is_some_and(|rest| rest.starts_with(RIGHT)) {
+        if closes_with_trim(rest) && rest.get(2..).is_some_and(|rest| rest.starts_with(&RIGHT)) {
             return Some(true);
         }
-        rest.starts_with(RIGHT).then_some(false)
+        rest.starts_with(&RIGHT).then_some(false)
     }
 
     fn right_delim(&mut self, trims: bool) -> Token<'t> {
@@ -375,7 +373,7 @@ impl<'t> Lexer<'t> {
     fn at_terminator(&self) -> bool {
         match self.peek() {
             None | Some('.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(rune) => is_space(rune) || self.rest().starts_with(RIGHT),
+            Some(rune) => is_space(rune) || self.rest().starts_with(&RIGHT),
         }
     }
 
@@ -459,8 +457,9 @@ pub(crate) fn newlines(text: &[u8]) -> usize {
     memchr::memchr_iter(b'\n', text).count()
 }
 
-fn find(text: &[u8], needle: &[u8]) -> Option<usize> {
-    memmem::find(text, needle)
+fn find(text: &[u8], needle: [u8; 2]) -> Option<usize> {
+    let [first, second] = needle;
+    memchr::memchr_iter(first, text).find(|at| text.get(at + 1) == Some(&second))
 }
 
 fn is_space(rune: char) -> bool {

@@ -21,6 +21,7 @@ mod field;
 mod index;
 mod lexer;
 mod limits;
+mod names;
 mod number;
 mod operand;
 mod parser;

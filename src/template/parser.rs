@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use crate::diagnostic::Source;
 use crate::template::ast::{
-    At, Binding, Callee, Command, Expr, ExprKind, List, NodeKind, Pipe, Pipeline, Spanned, Target, is_empty,
+    At, Binding, Command, Expr, ExprKind, List, Node, NodeKind, Pipe, Pipeline, Spanned, Target, Text, is_empty,
 };
-use crate::template::builtins::Builtin;
 use crate::template::function::Functions;
 use crate::template::lexer::{Lexer, Token, TokenKind};
+use crate::template::names::Names;
 use crate::template::number::Number;
-use crate::template::quote::{quote, unquote};
+use crate::template::quote::{plainly_quoted, quote, unquote};
 use crate::template::set::Template;
 use crate::template::{Error, ErrorKind};
 use crate::value::{Str, decode_utf8};
@@ -26,7 +26,12 @@ pub(crate) type Parsed<T> = Result<T, Error>;
 pub(crate) struct Parser<'t> {
     lexer: Lexer<'t>,
     functions: &'t Functions,
+    names: &'t mut Names,
+    text: &'t Str,
     source: Arc<Source>,
+    /// What was read of the commands and blocks that are open, innermost last.
+    words: Vec<Expr>,
+    pub(crate) nodes: Vec<Node>,
     next_id: u32,
     nesting: usize,
     templates: BTreeMap<Str, Arc<Template>>,
@@ -76,12 +81,21 @@ impl Tree<'_> {
 }
 
 /// Parses `text`, a file called `source.name`, into its main template and those it defines.
-pub(crate) fn parse(source: Source, text: &[u8], functions: &Functions) -> Parsed<BTreeMap<Str, Arc<Template>>> {
+pub(crate) fn parse<'t>(
+    source: Source,
+    text: &'t Str,
+    functions: &'t Functions,
+    names: &'t mut Names,
+) -> Parsed<BTreeMap<Str, Arc<Template>>> {
     let name = Str::from(source.name.as_str());
     let mut parser = Parser {
         lexer: Lexer::new(text),
         functions,
+        names,
+        text,
         source: Arc::new(source),
+        words: Vec::new(),
+        nodes: Vec::new(),
         next_id: 0,
         nesting: 0,
         templates: BTreeMap::new(),
@@ -227,7 +241,7 @@ impl<'t> Parser<'t> {
             self.at(offset)
         };
         let (names, binding) = self.targets(context)?;
-        let mut commands = Vec::new();
+        let mut commands = Vec::with_capacity(1);
         loop {
             let token = self.next_non_space();
             if token.kind == end {
@@ -290,7 +304,7 @@ impl<'t> Parser<'t> {
     }
 
     fn know(&mut self, variable: Token<'t>) -> Str {
-        let name = Str::from(variable.text);
+        let name = self.names.get(variable.text);
         self.tree.known.push(name.clone());
         name
     }
@@ -313,10 +327,11 @@ impl<'t> Parser<'t> {
             let offset = self.peek_non_space().offset;
             self.at(offset)
         };
-        let mut words = Vec::new();
+        let start = self.words.len();
         loop {
             self.peek_non_space();
-            words.extend(self.operand()?);
+            let operand = self.operand()?;
+            self.words.extend(operand);
             let token = self.next();
             match token.kind {
                 TokenKind::Space => continue,
@@ -326,6 +341,7 @@ impl<'t> Parser<'t> {
             }
             break;
         }
+        let words = self.words.split_off(start);
         if words.is_empty() {
             return Err(self.error("empty command"));
         }
@@ -341,7 +357,8 @@ impl<'t> Parser<'t> {
         }
         let mut fields = Vec::new();
         while self.peek().kind == TokenKind::Field {
-            fields.push(field_name(self.next()));
+            let field = self.next();
+            fields.push(self.field_name(field));
         }
         if term.node.is_literal() {
             return Err(self.error(format!("unexpected . after term {}", quote(term.to_string().as_bytes()))));
@@ -365,7 +382,7 @@ impl<'t> Parser<'t> {
             TokenKind::Dot => ExprKind::Dot,
             TokenKind::Nil => ExprKind::Nil,
             TokenKind::Variable => self.variable(token)?,
-            TokenKind::Field => ExprKind::Field(Box::new([field_name(token)])),
+            TokenKind::Field => ExprKind::Field(Box::new([self.field_name(token)])),
             TokenKind::Bool => ExprKind::Bool(token.text == b"true"),
             TokenKind::CharConstant => self.number(Number::from_char(token.text))?,
             TokenKind::Complex => self.number(Number::from_complex(token.text))?,
@@ -375,7 +392,8 @@ impl<'t> Parser<'t> {
                 return Ok(Some(Spanned { at: pipe.at, node: ExprKind::Pipe(Box::new(pipe)) }));
             }
             TokenKind::String | TokenKind::RawString => {
-                ExprKind::String { text: self.unquoted(token)?, literal: token.text.into() }
+                let literal = plainly_quoted(token.text).is_none().then(|| token.text.into());
+                ExprKind::String { text: self.unquoted(token)?, literal }
             }
             _ => {
                 self.put_back();
@@ -385,30 +403,35 @@ impl<'t> Parser<'t> {
         Ok(Some(self.spanned(token.offset, node)))
     }
 
-    pub(crate) fn unquoted(&self, token: Token<'t>) -> Parsed<Str> {
+    pub(crate) fn unquoted(&mut self, token: Token<'t>) -> Parsed<Str> {
+        if let Some(text) = plainly_quoted(token.text) {
+            return Ok(self.names.get(text));
+        }
         unquote(token.text).ok_or_else(|| self.error("invalid syntax"))
+    }
+
+    fn field_name(&mut self, token: Token<'t>) -> Str {
+        self.names.get(token.text.get(1..).unwrap_or_default())
+    }
+
+    /// A part of the file's text.
+    pub(crate) fn text(&self, token: Token<'t>) -> Text {
+        Text { file: self.text.clone(), start: token.offset, end: token.offset + token.text.len() }
     }
 
     fn number(&self, number: Result<Number, String>) -> Parsed<ExprKind> {
         number.map(|number| ExprKind::Number(Box::new(number))).map_err(|message| self.error(message))
     }
 
-    /// A function of the caller's hides a built-in one.
-    fn function(&self, token: Token<'t>) -> Parsed<ExprKind> {
-        let name = Str::from(token.text);
-        let known = std::str::from_utf8(token.text).ok();
-        let callee = known
-            .and_then(|name| self.functions.get(name))
-            .map(|function| Callee::Function(Arc::clone(function)))
-            .or_else(|| known.and_then(Builtin::named).map(Callee::Builtin));
-        match callee {
-            Some(callee) => Ok(ExprKind::Function { name, callee }),
+    fn function(&mut self, token: Token<'t>) -> Parsed<ExprKind> {
+        match self.names.callee(token.text, self.functions) {
+            Some((name, callee)) => Ok(ExprKind::Function { name, callee }),
             None => Err(self.error(format!("function {} not defined", quote(token.text)))),
         }
     }
 
-    fn variable(&self, token: Token<'t>) -> Parsed<ExprKind> {
-        let name = Str::from(token.text);
+    fn variable(&mut self, token: Token<'t>) -> Parsed<ExprKind> {
+        let name = self.names.get(token.text);
         if !self.tree.known.contains(&name) {
             return Err(self.error(format!("undefined variable {}", quote(token.text))));
         }
@@ -433,10 +456,6 @@ fn starts_command(kind: TokenKind) -> bool {
             | TokenKind::Variable
             | TokenKind::LeftParen
     )
-}
-
-fn field_name(token: Token<'_>) -> Str {
-    token.text.get(1..).unwrap_or_default().into()
 }
 
 /// A token as an error names it.

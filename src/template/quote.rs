@@ -95,6 +95,12 @@ fn hex_escape(letter: char, digits: usize, number: u32) -> String {
     format!("\\{letter}{number:0digits$x}")
 }
 
+/// The text of a literal in double quotes that has no escape sequence.
+pub(crate) fn plainly_quoted(literal: &[u8]) -> Option<&[u8]> {
+    let text = literal.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
+    memchr::memchr3(b'\\', b'"', b'\n', text).is_none().then_some(text)
+}
+
 /// Go's `strconv.Unquote` of a string literal with its quotes. `None` is Go's `invalid syntax`.
 pub(crate) fn unquote(literal: &[u8]) -> Option<Str> {
     let (&delimiter, rest) = literal.split_first()?;

@@ -10,6 +10,7 @@ use crate::template::eval::Evaluator;
 use crate::template::foreign::Foreign;
 use crate::template::function::Functions;
 use crate::template::limits::Limits;
+use crate::template::names::Names;
 use crate::template::{Error, ErrorKind, parser};
 use crate::value::{Str, Value};
 
@@ -34,12 +35,19 @@ pub struct Set {
     functions: Arc<Functions>,
     templates: Arc<Templates>,
     foreign: Arc<BTreeMap<Str, Arc<dyn Foreign>>>,
+    names: Names,
 }
 
 impl Set {
     /// An empty set. What is parsed into it may call `functions` and Go's built-in ones.
     pub fn new(functions: Arc<Functions>) -> Self {
-        Self { name: Str::default(), functions, templates: Arc::default(), foreign: Arc::default() }
+        Self {
+            name: Str::default(),
+            functions,
+            templates: Arc::default(),
+            foreign: Arc::default(),
+            names: Names::default(),
+        }
     }
 
     /// Gives the set the name that errors about missing templates mention.
@@ -54,8 +62,8 @@ impl Set {
     ///
     /// # Errors
     /// [`ErrorKind::Parse`]; the set is then as it was.
-    pub fn parse(&mut self, name: &str, text: impl AsRef<[u8]>) -> Result<(), Error> {
-        let parsed = parse(name, text.as_ref(), &self.functions)?;
+    pub fn parse(&mut self, name: &str, text: impl Into<Str>) -> Result<(), Error> {
+        let parsed = parse(name, &text.into(), &self.functions, &mut self.names)?;
         let templates = Arc::make_mut(&mut self.templates);
         for (name, template) in parsed {
             add(templates, name, template);
@@ -118,9 +126,9 @@ impl std::fmt::Debug for Run<'_> {
 }
 
 /// Parses `text`, called `name`, into the templates it holds.
-pub(crate) fn parse(name: &str, text: &[u8], functions: &Functions) -> Result<Templates, Error> {
-    let source = Source { name: name.to_owned(), text: Str::from(text).to_text().into_owned() };
-    parser::parse(source, text, functions)
+pub(crate) fn parse(name: &str, text: &Str, functions: &Functions, names: &mut Names) -> Result<Templates, Error> {
+    let source = Source { name: name.to_owned(), text: text.to_text().into_owned() };
+    parser::parse(source, text, functions, names)
 }
 
 /// Adds a template as Go does: an empty one does not replace another.

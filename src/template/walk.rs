@@ -33,7 +33,7 @@ impl Evaluator<'_> {
         self.at = node.at;
         self.step()?;
         match &node.node {
-            NodeKind::Text(text) => self.write(text)?,
+            NodeKind::Text(text) => self.write(text.bytes())?,
             NodeKind::Action(pipe) => self.action(node, pipe, dot)?,
             NodeKind::If(branch) => return self.if_(branch, dot),
             NodeKind::With(branch) => return self.with(branch, dot),
