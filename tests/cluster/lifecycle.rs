@@ -60,6 +60,33 @@ async fn a_resource_becomes_the_objects_of_its_chart_and_says_so() {
 }
 
 #[tokio::test]
+async fn pages_of_a_handlebars_template_are_served_and_follow_an_edit() {
+    let namespace = Namespace::create("page").await;
+    let _operator = Operator::start(&Project::new(), &namespace).await;
+    installed(&namespace, "Page", "docs", json!({"title": "A & B", "port": 8080})).await;
+    let page = namespace.find("ConfigMap", "docs-page").await.unwrap();
+    let html = page["data"]["index.html"].as_str().unwrap();
+    assert!(html.contains("<title>Welcome – A &amp; B</title>"), "{html}");
+    let service = namespace.find("Service", "docs-page").await.unwrap();
+    assert_eq!(service["spec"]["ports"][0]["port"], 8080);
+    let hash = |deployment: &Json| deployment["spec"]["template"]["metadata"]["annotations"]["checksum/pages"].clone();
+    let before = hash(&namespace.find("Deployment", "docs-page").await.unwrap());
+    assert!(before.is_string(), "{before}");
+
+    namespace.patch("Page", "docs", json!({"spec": {"title": "C"}})).await;
+    let changed = |page: &Json| page["data"]["index.html"].as_str().is_some_and(|html| html.contains("Welcome – C<"));
+    namespace.until("ConfigMap", "docs-page", "it has the new title", changed).await;
+    let rolled = |deployment: &Json| hash(deployment) != before;
+    namespace.until("Deployment", "docs-page", "its Pods are new ones", rolled).await;
+
+    namespace.patch("Page", "docs", json!({"spec": {"pages": []}})).await;
+    let refused = |page: &Json| condition(page, "Irreconcilable").is_some();
+    let refused = namespace.until("Page", "docs", "it says what is missing", refused).await;
+    let message = condition(&refused, "Irreconcilable").unwrap()["message"].as_str().unwrap();
+    assert!(message.contains("pages must hold at least one page"), "{message}");
+}
+
+#[tokio::test]
 async fn the_seeds_sample_becomes_its_four_objects() {
     let namespace = Namespace::create("minimart").await;
     let _operator = Operator::start(&Project::new(), &namespace).await;

@@ -205,7 +205,9 @@ impl<'a> Bridge<'a> {
         }
         if let ("lookup", [item, key]) = (name, helper.params().as_slice()) {
             // Handlebars' own: an element by a key that is computed.
-            return Ok(element(item.value(), key.value()).map_or(ScopedJson::Missing, ScopedJson::Derived));
+            let Some(element) = element(item.value(), key.value()) else { return Ok(ScopedJson::Missing) };
+            self.spend(data::weight(element))?;
+            return Ok(ScopedJson::Derived(element.clone()));
         }
         let args = helper.params().iter().map(|param| self.argument(param)).collect::<Result<Vec<_>, _>>()?;
         let result = match name {
@@ -305,10 +307,10 @@ fn call(args: Vec<Value>) -> Result<Value, Failure> {
     field.ok_or_else(|| message(format!("can't evaluate field {name} in type {}", object.type_name())))
 }
 
-fn element(item: &Json, key: &Json) -> Option<Json> {
+fn element<'a>(item: &'a Json, key: &Json) -> Option<&'a Json> {
     match (item, key) {
-        (Json::Object(entries), Json::String(key)) => entries.get(key).cloned(),
-        (Json::Array(items), key) => items.get(usize::try_from(key.as_u64()?).ok()?).cloned(),
+        (Json::Object(entries), Json::String(key)) => entries.get(key),
+        (Json::Array(items), key) => items.get(usize::try_from(key.as_u64()?).ok()?),
         _ => None,
     }
 }

@@ -226,6 +226,7 @@ fn limits_hold_in_both_worlds_together() {
         ("{{#each (until 5000)}}{{> other @root}}{{/each}}", "", steps),
         ("{{> other big=(until 9000)}}", "{{#each (until 90)}}{{#if ../big}}{{/if}}{{/each}}", steps),
         ("{{> other big=(until 9000)}}", "{{#each (until 90)}}{{len ../big}}{{/each}}", steps),
+        ("{{#each (until 9000)}}{{#if (lookup @root \"Values\")}}{{/if}}{{/each}}", "", steps),
         ("{{#each (until 3000)}}{{repeat 10 \"x\"}}{{/each}}", "", output),
         (
             "{{#each (until 200)}}{{> other}}{{/each}}",
