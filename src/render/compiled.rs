@@ -44,16 +44,18 @@ impl Compiled {
         // Of two files with one path the later counts, as in a map.
         tree.templates.dedup_by(|(dropped, _), (kept, _)| dropped.path == kept.path);
         let mut set = Set::new(Arc::clone(&FUNCTIONS)).named(SET_NAME);
-        let mut library = Library::new(&FUNCTIONS);
+        let mut library = None;
         for (file, text) in &tree.templates {
             let parsed = if handlebars::is_template(&file.path) {
-                library.add(&file.path, &file.base_path, text)
+                library.get_or_insert_with(|| Library::new(&FUNCTIONS)).add(&file.path, &file.base_path, text)
             } else {
                 set.parse(&file.path, Arc::clone(text))
             };
             parsed.map_err(Error::Parse)?;
         }
-        library.share(&mut set);
+        if let Some(library) = library {
+            library.share(&mut set);
+        }
         let templates_path = tree.scopes.first().map(|root| format!("{}/", root.base_path())).unwrap_or_default();
         let files = tree.templates.into_iter().map(|(file, _)| file).filter(|file| !is_partial(&file.path));
         Ok(Self { set, files: files.collect(), scopes: tree.scopes, templates_path })

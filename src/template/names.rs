@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::template::ast::Callee;
 use crate::template::builtins::Builtin;
 use crate::template::function::Functions;
@@ -11,8 +13,8 @@ use crate::value::Str;
 /// Names, fields and short texts that were met.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
-    words: HashSet<Str>,
-    callees: HashMap<Str, Callee>,
+    words: HashSet<Str, RandomState>,
+    callees: HashMap<Str, Callee, RandomState>,
 }
 
 impl Names {

@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use super::stages::{self, Error, Rendering, Setting};
+use crate::cli::template::stages::{self, Error, Rendering, Setting};
 use crate::diagnostic::chain;
 use crate::render::{Capabilities, KubeVersion, Operation, ReleaseInfo};
 

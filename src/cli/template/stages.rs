@@ -10,8 +10,8 @@ use std::{fs, io};
 
 use serde_json::{Map, Value as Json};
 
-use super::offline::Offline;
 use crate::chart::{Chart, files, values_file};
+use crate::cli::template::offline::Offline;
 use crate::release::manifest::{self, Sorted};
 use crate::render::{self, Capabilities, Compiled, Inputs, ReleaseInfo, Rendered};
 use crate::template::Limits;
