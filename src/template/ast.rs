@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use smallvec::SmallVec;
+
 use crate::template::builtins::Builtin;
 use crate::template::function::Function;
 use crate::template::number::Number;
@@ -76,7 +78,7 @@ pub(crate) struct Branch {
 pub(crate) struct Pipeline {
     pub(crate) targets: Vec<Target>,
     pub(crate) binding: Binding,
-    pub(crate) commands: Vec<Command>,
+    pub(crate) commands: SmallVec<[Command; 1]>,
 }
 
 /// What a pipeline does to its [`Target`]s.
@@ -108,7 +110,7 @@ pub(crate) enum ExprKind {
         literal: Option<Str>,
     },
     /// `.a.b`
-    Field(Box<[Str]>),
+    Field(SmallVec<[Str; 2]>),
     /// `$x.a.b`
     Variable {
         target: Target,

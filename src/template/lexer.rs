@@ -191,7 +191,9 @@ impl<'t> Lexer<'t> {
     /// Goes `count` bytes on, and drops what is pending.
     fn skip(&mut self, count: usize) {
         self.pos += count;
-        self.line += newlines(self.pending());
+        if self.pos > self.start {
+            self.line += newlines(self.pending());
+        }
         self.start = self.pos;
         self.start_line = self.line;
     }
@@ -341,8 +343,15 @@ impl<'t> Lexer<'t> {
         if self.pos > self.start { self.emit(TokenKind::Space) } else { self.right_delim(true) }
     }
 
-    fn identifier(&mut self) -> Scan<'t> {
+    /// Goes on to the end of a word; nearly all are ASCII.
+    fn bump_word(&mut self) {
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        self.pos += self.rest().iter().take_while(|byte| is_word(byte)).count();
         self.bump_while(is_alphanumeric);
+    }
+
+    fn identifier(&mut self) -> Scan<'t> {
+        self.bump_word();
         self.expect_terminator()?;
         let word = self.pending();
         let kind = match word {
@@ -357,7 +366,7 @@ impl<'t> Lexer<'t> {
         if self.at_terminator() {
             return Ok(self.emit(bare));
         }
-        self.bump_while(is_alphanumeric);
+        self.bump_word();
         self.expect_terminator()?;
         Ok(self.emit(kind))
     }
@@ -379,6 +388,8 @@ impl<'t> Lexer<'t> {
 
     fn quoted(&mut self, delimiter: char, kind: TokenKind, unterminated: &str) -> Scan<'t> {
         loop {
+            let means_something = |byte: &u8| matches!(byte, b'\\' | b'\n') || char::from(*byte) == delimiter;
+            self.pos += self.rest().iter().take_while(|byte| !means_something(byte)).count();
             match self.bump() {
                 Some('\\') if matches!(self.bump(), Some(rune) if rune != '\n') => {}
                 None | Some('\n' | '\\') => return Err(unterminated.to_owned()),

@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use smallvec::{SmallVec, smallvec};
+
 use crate::diagnostic::Source;
 use crate::template::ast::{
     At, Binding, Command, Expr, ExprKind, List, Node, NodeKind, Pipe, Pipeline, Spanned, Target, Text, is_empty,
@@ -241,7 +243,7 @@ impl<'t> Parser<'t> {
             self.at(offset)
         };
         let (names, binding) = self.targets(context)?;
-        let mut commands = Vec::with_capacity(1);
+        let mut commands = SmallVec::new();
         loop {
             let token = self.next_non_space();
             if token.kind == end {
@@ -355,7 +357,7 @@ impl<'t> Parser<'t> {
         if first.kind != TokenKind::Field {
             return Ok(Some(term));
         }
-        let mut fields = Vec::new();
+        let mut fields = SmallVec::<[Str; 4]>::new();
         while self.peek().kind == TokenKind::Field {
             let field = self.next();
             fields.push(self.field_name(field));
@@ -365,12 +367,11 @@ impl<'t> Parser<'t> {
         }
         let node = match term.node {
             ExprKind::Field(mut path) => {
-                let mut all = std::mem::take(&mut path).into_vec();
-                all.append(&mut fields);
-                ExprKind::Field(all.into())
+                path.append(&mut fields);
+                ExprKind::Field(path)
             }
-            ExprKind::Variable { target, .. } => ExprKind::Variable { target, fields: fields.into() },
-            _ => ExprKind::Chain { base: Box::new(term), fields: fields.into() },
+            ExprKind::Variable { target, .. } => ExprKind::Variable { target, fields: fields.into_boxed_slice() },
+            _ => ExprKind::Chain { base: Box::new(term), fields: fields.into_boxed_slice() },
         };
         Ok(Some(self.spanned(first.offset, node)))
     }
@@ -382,7 +383,7 @@ impl<'t> Parser<'t> {
             TokenKind::Dot => ExprKind::Dot,
             TokenKind::Nil => ExprKind::Nil,
             TokenKind::Variable => self.variable(token)?,
-            TokenKind::Field => ExprKind::Field(Box::new([self.field_name(token)])),
+            TokenKind::Field => ExprKind::Field(smallvec![self.field_name(token)]),
             TokenKind::Bool => ExprKind::Bool(token.text == b"true"),
             TokenKind::CharConstant => self.number(Number::from_char(token.text))?,
             TokenKind::Complex => self.number(Number::from_complex(token.text))?,
