@@ -10,6 +10,7 @@
     )
 )]
 
+pub mod analysis;
 pub mod catalog;
 pub mod chart;
 pub mod cli;

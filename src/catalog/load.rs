@@ -37,25 +37,42 @@ pub fn load(path: &Path, env: Env<'_>) -> Result<Catalog, Error> {
 
 fn entry(watch: Watch, env: Env<'_>) -> Result<Entry, Vec<Diagnostic>> {
     let loaded = chart(&watch).map_err(|fault| vec![fault]);
-    let overridden = overrides::evaluate(&watch.override_values, env, &evaluate).map_err(|errors| {
+    match (loaded, overridden(&watch, env)) {
+        (Ok((chart, compiled)), Ok(Overridden { overrides, texts })) => {
+            let mut names = Vec::new();
+            charts(&chart, "", &mut names);
+            let compiled = Mutex::new([(names, compiled)].into());
+            Ok(Entry { watch, chart, compiled, overrides, overridden: texts })
+        }
+        (loaded, overridden) => Err(loaded.err().into_iter().chain(overridden.err()).flatten().collect()),
+    }
+}
+
+/// What a watch puts over every `spec`.
+#[derive(Clone, Debug)]
+pub struct Overridden {
+    /// `overrideValues` and `overrides`, merged: an object.
+    pub overrides: Json,
+    /// `overrideValues` as evaluated.
+    pub texts: Vec<(String, String)>,
+}
+
+/// What `watch` puts over every `spec`. `env` gives the variables that it names.
+///
+/// # Errors
+/// Every fault, with its place.
+pub fn overridden(watch: &Watch, env: Env<'_>) -> Result<Overridden, Vec<Diagnostic>> {
+    let texts = overrides::evaluate(&watch.override_values, env, &evaluate).map_err(|errors| {
         let faults = errors.into_iter().map(|error| {
             let overrides::Error::Template { key, source } = error;
             watch.override_fault(&key, source.to_string())
         });
         faults.collect::<Vec<_>>()
-    });
-    match (loaded, overridden) {
-        (Ok((chart, compiled)), Ok(overridden)) => {
-            let typed = overrides::expand_all(&Json::Object(watch.overrides.clone()), env);
-            let overrides = overrides::apply(&Json::Object(Map::new()), &overridden, &typed)
-                .map_err(|error| vec![watch.override_fault(&error.key, error.source.to_string())])?;
-            let mut names = Vec::new();
-            charts(&chart, "", &mut names);
-            let compiled = Mutex::new([(names, compiled)].into());
-            Ok(Entry { watch, chart, compiled, overrides, overridden: overridden.into_iter().collect() })
-        }
-        (loaded, overridden) => Err(loaded.err().into_iter().chain(overridden.err()).flatten().collect()),
-    }
+    })?;
+    let typed = overrides::expand_all(&Json::Object(watch.overrides.clone()), env);
+    let overrides = overrides::apply(&Json::Object(Map::new()), &texts, &typed)
+        .map_err(|error| vec![watch.override_fault(&error.key, error.source.to_string())])?;
+    Ok(Overridden { overrides, texts: texts.into_iter().collect() })
 }
 
 /// The chart, and proof that all of its templates parse.

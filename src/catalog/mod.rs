@@ -14,7 +14,7 @@ use crate::render::Compiled;
 use crate::values::overrides;
 use crate::watches::Watch;
 
-pub use load::load;
+pub use load::{Overridden, load, overridden};
 
 /// Everything that is watched.
 #[derive(Clone, Debug)]

@@ -5,6 +5,7 @@
 //! code 1 for every failure, a wrong flag included, as cobra programs have it.
 
 mod address;
+mod check;
 mod completion;
 mod report;
 pub mod run;
@@ -42,6 +43,8 @@ enum Command {
     Run(Box<run::Args>),
     /// Render charts without a cluster
     Template(template::Args),
+    /// Tell every fault of the watches file and its charts, without a cluster
+    Check(check::Args),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -57,7 +60,7 @@ pub fn main() -> ExitCode {
         Err(error) => return print_usage(&error),
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         // Whoever closes our output has seen enough.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
@@ -67,13 +70,15 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn execute(name: &'static str, chosen: Command) -> anyhow::Result<()> {
+fn execute(name: &'static str, chosen: Command) -> anyhow::Result<ExitCode> {
     match chosen {
-        Command::Run(args) => run::run(*args),
-        Command::Template(args) => template::run(args),
-        Command::Version => print(&version::line(name)),
-        Command::Completion(args) => print(&completion::script(&args, name, command(name))),
+        Command::Run(args) => run::run(*args)?,
+        Command::Template(args) => template::run(args)?,
+        Command::Check(args) => return check::run(args),
+        Command::Version => print(&version::line(name))?,
+        Command::Completion(args) => print(&completion::script(&args, name, command(name)))?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The name this program was called by, if it is one of ours.

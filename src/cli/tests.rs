@@ -330,6 +330,7 @@ fn help_names_every_command() {
     Commands:
       run         Run the operator
       template    Render charts without a cluster
+      check       Tell every fault of the watches file and its charts, without a cluster
       version     Print the version
       completion  Print a completion script for a shell
 

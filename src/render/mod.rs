@@ -21,11 +21,13 @@ mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
+use std::sync::Arc;
 
 use serde_json::Value as Json;
 
 use crate::functions::Host;
 pub use crate::functions::World;
+use crate::template::function::Functions;
 use crate::template::{Limits, Run};
 use crate::value::{Map, MapType, Value};
 
@@ -95,6 +97,40 @@ const NOTES: &str = "NOTES.txt";
 /// # Errors
 /// [`Error::Execute`] for the first template that fails; what was rendered until then is dropped.
 pub fn render(chart: &Compiled, inputs: Inputs<'_>, world: Rc<dyn World>) -> Result<Rendered, Error> {
+    each(chart, inputs, world, &mut |error| Err(error))
+}
+
+/// As [`render`], but a template that fails is only left out: what the others rendered to, and every error.
+pub fn attempt(chart: &Compiled, inputs: Inputs<'_>, world: Rc<dyn World>) -> (Rendered, Vec<Error>) {
+    let mut errors = Vec::new();
+    let mut keep = |error| {
+        errors.push(error);
+        Ok(())
+    };
+    let rendered = each(chart, inputs, world, &mut keep).unwrap_or_default();
+    (rendered, errors)
+}
+
+/// Every function that templates may call, but for Go's own.
+pub fn functions() -> Arc<Functions> {
+    Arc::clone(&include::FUNCTIONS)
+}
+
+/// Parses a Handlebars template by itself. `base_path` is the `templates` directory of its chart.
+///
+/// # Errors
+/// [`Error::Parse`]
+pub fn parse_handlebars(path: &str, base_path: &str, text: &[u8]) -> Result<(), Error> {
+    handlebars::Library::new(&include::FUNCTIONS).add(path, base_path, text).map_err(Error::Parse)
+}
+
+/// Renders template after template; what happens after an error `failed` decides.
+fn each(
+    chart: &Compiled,
+    inputs: Inputs<'_>,
+    world: Rc<dyn World>,
+    failed: &mut dyn FnMut(Error) -> Result<(), Error>,
+) -> Result<Rendered, Error> {
     let witness = Rc::new(Witness::new(world));
     let host = Host { world: Rc::<Witness>::clone(&witness) };
     let run = Run { host: &host, limits: inputs.limits };
@@ -105,8 +141,10 @@ pub fn render(chart: &Compiled, inputs: Inputs<'_>, world: Rc<dyn World>) -> Res
         let Some(dot) = dots.get(file.scope) else { continue };
         dot.insert("Template", template(&file.path, &file.base_path));
         out.clear();
-        chart.set().execute(&file.path, Value::Map(dot.clone()), run, &mut out).map_err(Error::Execute)?;
-        rendered.add(chart, &file.path, &out);
+        match chart.set().execute(&file.path, Value::Map(dot.clone()), run, &mut out) {
+            Ok(()) => rendered.add(chart, &file.path, &out),
+            Err(error) => failed(Error::Execute(error))?,
+        }
     }
     rendered.used_chance_or_clock = witness.used_chance_or_clock();
     rendered.lookups = witness.take_lookups();

@@ -134,6 +134,8 @@ pub(crate) enum ExprKind {
 pub(crate) enum Callee {
     Builtin(Builtin),
     Function(Arc<Function>),
+    /// None: only in a tree that is looked at and never executed.
+    Unknown,
 }
 
 impl ExprKind {

@@ -32,6 +32,12 @@ pub(crate) enum Builtin {
 }
 
 impl Builtin {
+    /// The names of all.
+    pub(crate) const NAMES: [&'static str; 19] = [
+        "and", "call", "eq", "ge", "gt", "html", "index", "js", "le", "len", "lt", "ne", "not", "or", "print",
+        "printf", "println", "slice", "urlquery",
+    ];
+
     pub(crate) fn named(name: &str) -> Option<Self> {
         Some(match name {
             "and" => Self::And,

@@ -20,6 +20,7 @@ impl Evaluator<'_> {
                 let outcome = function.call(self, &values);
                 outcome.map(|value| Operand { value, boxed: function.is_boxed() })
             }
+            Callee::Unknown => Err(FunctionError::Message(format!("{name} is not defined"))),
         };
         outcome.map_err(|cause| self.failed_call(name, cause, node))
     }

@@ -3,7 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::diagnostic::{Diagnostic, Place, Source, Step};
+use crate::template::advice;
 use crate::template::function::FunctionError;
 use crate::template::limits::Limit;
 use crate::template::quote::quote;
@@ -19,6 +20,10 @@ struct Details {
     spot: Option<Spot>,
     /// What the function that executed the template put before the error, such as `tpl`.
     context: Option<String>,
+    /// Of text that does not parse: the token read last.
+    token: Option<Place>,
+    /// What may have been meant instead of a name that nothing has.
+    near: Option<String>,
 }
 
 /// Where an execution failed.
@@ -70,11 +75,11 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Details { kind, spot: None, context: None }))
+        Self(Box::new(Details { kind, spot: None, context: None, token: None, near: None }))
     }
 
     pub(crate) fn at(kind: ErrorKind, spot: Spot) -> Self {
-        Self(Box::new(Details { kind, spot: Some(spot), context: None }))
+        Self(Box::new(Details { kind, spot: Some(spot), context: None, token: None, near: None }))
     }
 
     /// Says before the error's own text in what it happened: `error during tpl function execution for "…"`.
@@ -82,6 +87,25 @@ impl Error {
     pub fn within(mut self, context: String) -> Self {
         self.0.context = Some(context);
         self
+    }
+
+    /// Says which token was read last.
+    #[must_use]
+    pub(crate) fn token(mut self, place: Place) -> Self {
+        self.0.token = Some(place);
+        self
+    }
+
+    /// Says what may have been meant.
+    #[must_use]
+    pub(crate) fn near(mut self, name: Option<String>) -> Self {
+        self.0.near = name;
+        self
+    }
+
+    /// What may have been meant instead of a function or template that does not exist.
+    pub fn nearest(&self) -> Option<&str> {
+        self.0.near.as_deref()
     }
 
     /// What went wrong.
@@ -151,31 +175,43 @@ impl Error {
         Bare(self)
     }
 
-    /// For the user: the innermost message at its place, and the way there as a hint.
+    /// For the user: the innermost message at its place, the way there, and what to do where that is known.
     pub fn to_diagnostic(&self) -> Diagnostic {
         let innermost = self.chain().last().unwrap_or(self);
         let mut diagnostic = Diagnostic::error(self.message());
         match (&innermost.0.kind, &innermost.0.spot) {
             (ErrorKind::Parse { source, line, .. }, None) => {
-                diagnostic = diagnostic.at(source, Place { line: *line, column: 1, width: 1 });
+                let start = Place { line: *line, column: 1, width: 1 };
+                diagnostic = diagnostic.at(source, innermost.0.token.unwrap_or(start));
             }
             (_, Some(spot)) => diagnostic = diagnostic.at(&spot.source, spot.place()),
             _ => {}
         }
-        let way: Vec<String> = self
-            .chain()
-            .filter(|error| error.cause().is_some())
-            .filter_map(|error| Some(format!("{} in <{}>", error.location()?, error.0.spot.as_ref()?.node)))
-            .collect();
-        if way.is_empty() { diagnostic } else { diagnostic.hint(format!("reached by {}", way.join(", then "))) }
+        let way = self.chain().filter(|error| error.cause().is_some()).filter_map(|error| error.0.spot.as_ref());
+        diagnostic.trace = way.map(Spot::step).collect();
+        diagnostic.trace.reverse();
+        if innermost.0.spot.is_none() && diagnostic.place.is_none() && !diagnostic.trace.is_empty() {
+            // A template that is not there has no place; who asked for it has.
+            let Step { source, place, .. } = diagnostic.trace.remove(0);
+            diagnostic = diagnostic.at(&source, place);
+        }
+        diagnostic.hint = advice::of(innermost);
+        diagnostic
     }
 }
 
 impl Spot {
-    /// The place in characters from 1, with the width of the node where it stands in one line.
+    fn step(&self) -> Step {
+        Step { source: Arc::clone(&self.source), place: self.place(), text: self.node.clone() }
+    }
+
+    /// The place in characters from 1, with the width of the node where it stands in one line. Go names the place of the
+    /// second field of `.a.b`; here it is where the node starts.
     fn place(&self) -> Place {
         let line = self.source.text.lines().nth(self.line.saturating_sub(1)).unwrap_or_default();
-        let column = line.get(..self.column).map_or(self.column, |before| before.chars().count()) + 1;
+        let around = |at: &usize| (*at..=at + self.node.len()).contains(&self.column);
+        let start = line.match_indices(&self.node).map(|(at, _)| at).filter(around).last().unwrap_or(self.column);
+        let column = line.get(..start).map_or(start, |before| before.chars().count()) + 1;
         let rest = line.chars().count().saturating_sub(column - 1);
         Place { line: self.line, column, width: self.node.chars().count().clamp(1, rest.max(1)) }
     }

@@ -11,6 +11,7 @@ use crate::template::lexer::newlines;
 use crate::template::limits::{Limit, Limits};
 use crate::template::names::Names;
 use crate::template::operand::Operand;
+use crate::template::quote::quote;
 use crate::template::set::{self, Run, Set, Template, Templates};
 use crate::template::{Error, ErrorKind};
 use crate::value::{Str, Value};
@@ -92,6 +93,12 @@ impl<'a> Evaluator<'a> {
             node,
         };
         Error::at(kind, spot)
+    }
+
+    /// The error of an action `template` that names none.
+    #[cold]
+    pub(crate) fn undefined(&self, name: &Str) -> Error {
+        self.error(format!("template {} not defined", quote(name))).near(set::nearest_name(name, self.set))
     }
 
     // Limits

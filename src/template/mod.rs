@@ -8,7 +8,9 @@
 
 pub mod foreign;
 pub mod function;
+pub mod survey;
 
+mod advice;
 mod ast;
 mod builtins;
 mod call;

@@ -5,11 +5,12 @@ use std::sync::Arc;
 
 use smallvec::{SmallVec, smallvec};
 
-use crate::diagnostic::Source;
+use crate::diagnostic::{Place, Source, suggestion};
 use crate::template::ast::{
-    At, Binding, Command, Expr, ExprKind, List, Node, NodeKind, Pipe, Pipeline, Spanned, Target, Text, is_empty,
+    At, Binding, Callee, Command, Expr, ExprKind, List, Node, NodeKind, Pipe, Pipeline, Spanned, Target, Text, is_empty,
 };
-use crate::template::function::Functions;
+use crate::template::builtins::Builtin;
+use crate::template::function::{Function, Functions};
 use crate::template::lexer::{Lexer, Token, TokenKind};
 use crate::template::names::Names;
 use crate::template::number::Number;
@@ -37,6 +38,8 @@ pub(crate) struct Parser<'t> {
     next_id: u32,
     nesting: usize,
     templates: BTreeMap<Str, Arc<Template>>,
+    /// Where unknown functions are only collected: those found.
+    unknown: Option<Vec<Error>>,
     /// What belongs to the template being parsed; a `define` inside has its own.
     pub(crate) tree: Tree<'t>,
 }
@@ -89,26 +92,50 @@ pub(crate) fn parse<'t>(
     functions: &'t Functions,
     names: &'t mut Names,
 ) -> Parsed<BTreeMap<Str, Arc<Template>>> {
-    let name = Str::from(source.name.as_str());
-    let mut parser = Parser {
-        lexer: Lexer::new(text),
-        functions,
-        names,
-        text,
-        source: Arc::new(source),
-        words: Vec::new(),
-        nodes: Vec::new(),
-        next_id: 0,
-        nesting: 0,
-        templates: BTreeMap::new(),
-        tree: Tree::new(),
-    };
-    let root = parser.top_level()?;
-    parser.add(name, root)?;
+    let mut parser = Parser::new(source, text, functions, names);
+    parser.file()?;
     Ok(parser.templates)
 }
 
+/// As far as `text` can be parsed, with everything that is wrong: functions nobody knows do not end it.
+pub(crate) fn parse_all(
+    source: Source,
+    text: &Str,
+    functions: &Functions,
+) -> (BTreeMap<Str, Arc<Template>>, Vec<Error>) {
+    let mut names = Names::default();
+    let mut parser = Parser::new(source, text, functions, &mut names);
+    parser.unknown = Some(Vec::new());
+    let end = parser.file();
+    let faults = parser.unknown.take().into_iter().flatten().chain(end.err());
+    let faults = faults.collect();
+    (parser.templates, faults)
+}
+
 impl<'t> Parser<'t> {
+    fn new(source: Source, text: &'t Str, functions: &'t Functions, names: &'t mut Names) -> Self {
+        Self {
+            lexer: Lexer::new(text),
+            functions,
+            names,
+            text,
+            source: Arc::new(source),
+            words: Vec::new(),
+            nodes: Vec::new(),
+            next_id: 0,
+            nesting: 0,
+            templates: BTreeMap::new(),
+            unknown: None,
+            tree: Tree::new(),
+        }
+    }
+
+    fn file(&mut self) -> Parsed<()> {
+        let name = Str::from(self.source.name.as_str());
+        let root = self.top_level()?;
+        self.add(name, root)
+    }
+
     // Tokens
 
     pub(crate) fn next(&mut self) -> Token<'t> {
@@ -175,7 +202,9 @@ impl<'t> Parser<'t> {
 
     pub(crate) fn error(&self, message: impl Into<String>) -> Error {
         let [last, ..] = self.tree.lookahead;
-        Error::new(ErrorKind::Parse { source: Arc::clone(&self.source), line: last.line, message: message.into() })
+        let place = Place { line: last.line, ..Place::of(&self.source.text, last.offset, last.text.len()) };
+        let source = Arc::clone(&self.source);
+        Error::new(ErrorKind::Parse { source, line: last.line, message: message.into() }).token(place)
     }
 
     pub(crate) fn unexpected(&self, token: Token<'t>, context: &str) -> Error {
@@ -425,10 +454,16 @@ impl<'t> Parser<'t> {
     }
 
     fn function(&mut self, token: Token<'t>) -> Parsed<ExprKind> {
-        match self.names.callee(token.text, self.functions) {
-            Some((name, callee)) => Ok(ExprKind::Function { name, callee }),
-            None => Err(self.error(format!("function {} not defined", quote(token.text)))),
+        if let Some((name, callee)) = self.names.callee(token.text, self.functions) {
+            return Ok(ExprKind::Function { name, callee });
         }
+        let name = Str::from(token.text);
+        let known = self.functions.iter().map(Function::name).chain(Builtin::NAMES);
+        let near = suggestion(&name.to_text(), known).map(str::to_owned);
+        let error = self.error(format!("function {} not defined", quote(token.text))).near(near);
+        let Some(unknown) = &mut self.unknown else { return Err(error) };
+        unknown.push(error);
+        Ok(ExprKind::Function { name, callee: Callee::Unknown })
     }
 
     fn variable(&mut self, token: Token<'t>) -> Parsed<ExprKind> {

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diagnostic::Source;
+use crate::diagnostic::{Source, nearest};
 use crate::template::ast::{self, List};
 use crate::template::eval::Evaluator;
 use crate::template::foreign::Foreign;
@@ -140,5 +140,12 @@ pub(crate) fn add(templates: &mut Templates, name: Str, template: Arc<Template>)
 
 /// The error of a template that does not exist.
 pub(crate) fn no_template(name: &Str, set: &Set) -> Error {
-    Error::new(ErrorKind::NoTemplate { name: name.clone(), set: set.name().clone() })
+    let kind = ErrorKind::NoTemplate { name: name.clone(), set: set.name().clone() };
+    Error::new(kind).near(nearest_name(name, set))
+}
+
+/// The template that `name`, which none has, was most likely meant to be.
+pub(crate) fn nearest_name(name: &Str, set: &Set) -> Option<String> {
+    let names: Vec<_> = set.names().map(Str::to_text).collect();
+    nearest(&name.to_text(), names.iter().map(AsRef::as_ref)).map(str::to_owned)
 }

@@ -3,7 +3,6 @@
 use crate::template::ast::{Binding, Branch, Callee, ExprKind, List, Node, NodeKind, Pipe, Target};
 use crate::template::eval::{Evaluated, Evaluator};
 use crate::template::operand::{Operand, byte, list_element};
-use crate::template::quote::quote;
 use crate::value::{Int, Kind, MapType, Str, Value, format_float};
 
 /// How a list of nodes ended.
@@ -94,7 +93,7 @@ impl Evaluator<'_> {
     fn template(&mut self, name: &Str, pipe: Option<&Pipe>, dot: &Operand) -> Evaluated<()> {
         let template = self.lookup(name);
         if template.is_none() && self.set.foreign(name).is_none() {
-            return Err(self.error(format!("template {} not defined", quote(name))));
+            return Err(self.undefined(name));
         }
         let dot = match pipe {
             Some(pipe) => self.pipe(pipe, dot)?,

@@ -192,7 +192,7 @@ fn an_error_shows_its_place_and_the_way_there() {
        |
      2 |   name: {{required "give it a name" Values.name}}
        |         ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
-      = hint: reached by demo/templates/t.yaml:1:6 in <include "part" .>
+      = reached by demo/templates/t.yaml:1:7: include "part" .
     "#);
     let error = render(&[("t.yaml.hbs", "a: 1\nb: {{quote (nosuch 1)}}")], Limits::default()).unwrap_err();
     insta::assert_snapshot!(format!("{:#}", error.to_diagnostic()), @r#"

@@ -1,0 +1,152 @@
+//! Templates, parsed in every branch: what does not parse, calls that cannot succeed, kinds that are not served any more.
+
+use std::collections::BTreeSet;
+
+use crate::analysis::apis::{self, Removed};
+use crate::analysis::level::Level;
+use crate::chart::File;
+use crate::diagnostic::{Diagnostic, nearest};
+use crate::render;
+use crate::template::survey::{self, Call, Called, Survey};
+
+/// Functions whose result is another each time.
+const CHANCE: &[&str] = &[
+    "bcrypt",
+    "encryptAES",
+    "genCA",
+    "genCAWithKey",
+    "genPrivateKey",
+    "genSelfSignedCert",
+    "genSelfSignedCertWithKey",
+    "genSignedCert",
+    "genSignedCertWithKey",
+    "htpasswd",
+    "randAlpha",
+    "randAlphaNum",
+    "randAscii",
+    "randBytes",
+    "randInt",
+    "randNumeric",
+    "shuffle",
+    "uuidv4",
+];
+
+/// What the names of Handlebars templates end in.
+const HANDLEBARS: &str = ".hbs";
+
+/// A template that does not parse.
+pub(crate) struct Unparsed {
+    /// Its path among the outermost chart's files; nothing inside of an archive.
+    pub(crate) name: Option<String>,
+    /// Whether other templates may miss what it defines.
+    pub(crate) defines: bool,
+}
+
+/// Looks at all templates of a chart and of its sub-charts; gives those that do not parse.
+pub(crate) fn check(root: &Level, has_records: bool, found: &mut Vec<Diagnostic>) -> Vec<Unparsed> {
+    let functions = render::functions();
+    let mut surveys: Vec<Survey> = Vec::new();
+    let mut unparsed = Vec::new();
+    let mut names: BTreeSet<String> = BTreeSet::new();
+    for level in root.all() {
+        for file in templates(level) {
+            if file.name.ends_with(HANDLEBARS) {
+                names.extend(short_name(&file.name));
+                if let Some(fault) = handlebars(level, file) {
+                    found.push(fault);
+                    unparsed.push(Unparsed { name: level.name_of(file), defines: short_name(&file.name).is_some() });
+                }
+                continue;
+            }
+            let survey = survey::survey(&level.path_of(&file.name), &file.data, &functions);
+            found.extend(survey.faults.iter().map(crate::template::Error::to_diagnostic));
+            if !survey.faults.is_empty() {
+                unparsed.push(Unparsed { name: level.name_of(file), defines: !survey.defined.is_empty() });
+            }
+            names.extend(survey.defined.iter().cloned());
+            written(level, file, found);
+            surveys.push(survey);
+        }
+    }
+    let missing = missing_dependencies(root);
+    for call in surveys.iter().flat_map(|survey| &survey.calls) {
+        if let Some(fault) = call.wrong_count() {
+            found.push(Diagnostic::error(fault).at(&call.source, call.place));
+        }
+        match &call.callee {
+            Called::Template { name } => undefined(call, name, &names, &missing, found),
+            Called::Function { name, .. } if !has_records && CHANCE.contains(&name.as_str()) => {
+                let message =
+                    format!("`{name}` gives something else each time, and `history: 0` keeps no record of it");
+                let hint = "keep records (`history: 1`), or take the value from a Secret by `lookup`";
+                found.push(Diagnostic::error(message).at(&call.source, call.place).hint(hint));
+            }
+            Called::Function { .. } => {}
+        }
+    }
+    unparsed
+}
+
+/// What Helm parses: of a library only its partials.
+fn templates(level: &Level) -> impl Iterator<Item = &File> {
+    let is_library = level.metadata.as_ref().is_some_and(|metadata| metadata.r#type.eq_ignore_ascii_case("library"));
+    let is_partial = |name: &str| name.rsplit('/').next().is_some_and(|name| name.starts_with('_'));
+    level
+        .files
+        .iter()
+        .filter(move |file| file.name.starts_with("templates/") && (!is_library || is_partial(&file.name)))
+}
+
+fn handlebars(level: &Level, file: &File) -> Option<Diagnostic> {
+    let base_path = level.path_of("templates");
+    let error = render::parse_handlebars(&level.path_of(&file.name), &base_path, &file.data).err()?;
+    Some(error.to_diagnostic())
+}
+
+/// The name a Handlebars partial can be included by beside its path: `parts/nav.html` of `parts/_nav.html.hbs`.
+fn short_name(file: &str) -> Option<String> {
+    let file = file.strip_prefix("templates/")?.strip_suffix(HANDLEBARS)?;
+    let (directory, name) = file.rsplit_once('/').map_or((None, file), |(directory, name)| (Some(directory), name));
+    let name = name.strip_prefix('_')?;
+    Some(directory.map_or_else(|| name.to_owned(), |directory| format!("{directory}/{name}")))
+}
+
+fn undefined(call: &Call, name: &str, names: &BTreeSet<String>, missing: &[String], found: &mut Vec<Diagnostic>) {
+    // A file is a template too, under the path that Helm gives it.
+    if names.contains(name) || name.contains("/templates/") {
+        return;
+    }
+    let fault = Diagnostic::error(format!("no template `{name}` is defined in the chart or its sub-charts"));
+    let fault = fault.at(&call.source, call.place);
+    let near = nearest(name, names.iter().map(String::as_str)).map(|near| format!("did you mean `{near}`?"));
+    let elsewhere = || {
+        let missing = missing.join("`, `");
+        (!missing.is_empty()).then(|| format!("it may be defined in `{missing}`, which is not in charts/"))
+    };
+    found.push(match near.or_else(elsewhere) {
+        Some(hint) => fault.hint(hint),
+        None => fault,
+    });
+}
+
+fn missing_dependencies(root: &Level) -> Vec<String> {
+    let missing = |level: &Level| {
+        let wanted = level.metadata.iter().flat_map(|metadata| &metadata.dependencies);
+        let wanted = wanted.filter(|wanted| !level.below.iter().any(|below| below.name() == wanted.name));
+        wanted.map(|wanted| wanted.name.clone()).collect::<Vec<_>>()
+    };
+    root.all().into_iter().flat_map(missing).collect()
+}
+
+/// Warns of kinds in versions that went. A file that asks what the cluster serves chooses for itself.
+fn written(level: &Level, file: &File, found: &mut Vec<Diagnostic>) {
+    let source = level.source(file);
+    if source.text.contains(".Capabilities") {
+        return;
+    }
+    for written in apis::written(&source.text) {
+        if let Some(removed) = Removed::find(written.api_version, written.kind) {
+            found.push(removed.tell(written.kind, Diagnostic::warning).at(&source, written.place));
+        }
+    }
+}

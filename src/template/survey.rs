@@ -1,0 +1,262 @@
+//! What a file of templates defines and calls, in every branch, and everything that is wrong with it: for those who judge
+//! templates without executing them.
+
+use std::sync::Arc;
+
+use crate::diagnostic::{Place, Source};
+use crate::template::ast::{Branch, Callee, Command, Expr, ExprKind, List, Node, NodeKind, Pipe};
+use crate::template::function::Functions;
+use crate::template::quote::unquote;
+use crate::template::set::Template;
+use crate::template::{Error, parser};
+use crate::value::Str;
+
+/// What one file holds.
+#[derive(Debug)]
+pub struct Survey {
+    /// What is wrong with its text: each function nobody knows, and where it cannot be parsed any further.
+    pub faults: Vec<Error>,
+    /// The templates it defines, its own name not among them; also those behind the place where parsing ended.
+    pub defined: Vec<String>,
+    /// Its calls in the order of the text, as far as it was parsed.
+    pub calls: Vec<Call>,
+}
+
+/// A call of a function or a template.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// The file.
+    pub source: Arc<Source>,
+    /// Where the name of what is called stands.
+    pub place: Place,
+    /// What is called.
+    pub callee: Called,
+}
+
+/// What is called, and how.
+#[derive(Clone, Debug)]
+pub enum Called {
+    /// A function.
+    Function {
+        /// Its name.
+        name: String,
+        /// How many arguments it gets, what is piped into it included.
+        given: usize,
+        /// How many it takes at least.
+        least: usize,
+        /// How many it takes at most; any number if it does not say.
+        most: Option<usize>,
+    },
+    /// A template, by the action `template`, or by `include` of a constant.
+    Template {
+        /// Its name.
+        name: String,
+    },
+}
+
+/// Looks at `text`, a file called `name`, whose templates may call `functions` and Go's built-in ones.
+pub fn survey(name: &str, text: &[u8], functions: &Functions) -> Survey {
+    let shown = Str::from(text).to_text().into_owned();
+    let mut defined: Vec<String> = definitions(&shown);
+    let source = Source { name: name.to_owned(), text: shown };
+    let (templates, faults) = parser::parse_all(source, &Str::from(text), functions);
+    let mut calls = Vec::new();
+    for (defines, template) in &templates {
+        let defines = defines.to_text().into_owned();
+        if defines != name && !defined.contains(&defines) {
+            defined.push(defines);
+        }
+        Walk { template, calls: &mut calls }.list(&template.root);
+    }
+    calls.sort_by_key(|call| call.place);
+    Survey { faults, defined, calls }
+}
+
+/// The names behind `define` and `block`, found in the text alone.
+fn definitions(text: &str) -> Vec<String> {
+    let name = |action: &str| {
+        let action = action.strip_prefix('-').unwrap_or(action).trim_start();
+        let rest = action.strip_prefix("define").or_else(|| action.strip_prefix("block"))?.trim_start();
+        let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '`'))?;
+        let end = rest.get(1..)?.find(quote)? + 2;
+        unquote(rest.get(..end)?.as_bytes()).map(|name| name.to_text().into_owned())
+    };
+    text.split("{{").skip(1).filter_map(name).collect()
+}
+
+struct Walk<'a> {
+    template: &'a Template,
+    calls: &'a mut Vec<Call>,
+}
+
+impl Walk<'_> {
+    fn list(&mut self, list: &List) {
+        list.node.iter().for_each(|node| self.node(node));
+    }
+
+    fn node(&mut self, node: &Node) {
+        match &node.node {
+            NodeKind::Action(pipe) => self.pipe(pipe),
+            NodeKind::If(branch) | NodeKind::With(branch) | NodeKind::Range(branch) => self.branch(branch),
+            NodeKind::Template { name, pipe } => {
+                // The node stands where its name does, in quotes.
+                let length = name.len() + 2;
+                self.call(node.at.offset, length, Called::Template { name: name.to_text().into_owned() });
+                if let Some(pipe) = pipe {
+                    self.pipe(pipe);
+                }
+            }
+            NodeKind::Text(_) | NodeKind::Break | NodeKind::Continue => {}
+        }
+    }
+
+    fn branch(&mut self, branch: &Branch) {
+        self.pipe(&branch.pipe);
+        self.list(&branch.body);
+        branch.otherwise.iter().for_each(|list| self.list(list));
+    }
+
+    fn pipe(&mut self, pipe: &Pipe) {
+        for (index, command) in pipe.node.commands.iter().enumerate() {
+            self.command(command, index > 0);
+        }
+    }
+
+    fn command(&mut self, command: &Command, piped: bool) {
+        let Some((word, args)) = command.node.split_first() else { return };
+        self.expr(word, args.len() + usize::from(piped));
+        if let (ExprKind::Function { name, .. }, Some(first)) = (&word.node, args.first())
+            && &**name == b"include"
+            && let ExprKind::String { text, .. } = &first.node
+        {
+            let name = text.to_text().into_owned();
+            self.call(first.at.offset, first.to_string().len(), Called::Template { name });
+        }
+        for arg in args {
+            self.expr(arg, 0);
+        }
+    }
+
+    /// `given` is how many arguments follow it.
+    fn expr(&mut self, expr: &Expr, given: usize) {
+        match &expr.node {
+            ExprKind::Function { name, callee } => {
+                let (least, most) = match callee {
+                    Callee::Builtin(builtin) => {
+                        let least = builtin.params();
+                        (least, (!builtin.is_variadic()).then_some(least))
+                    }
+                    Callee::Function(function) => {
+                        let signature = function.signature();
+                        let least = signature.params.len();
+                        (least, signature.variadic.is_none().then_some(least))
+                    }
+                    Callee::Unknown => return,
+                };
+                let called = Called::Function { name: name.to_text().into_owned(), given, least, most };
+                self.call(expr.at.offset, name.len(), called);
+            }
+            ExprKind::Chain { base, .. } => self.expr(base, 0),
+            ExprKind::Pipe(pipe) => self.pipe(pipe),
+            _ => {}
+        }
+    }
+
+    fn call(&mut self, offset: u32, length: usize, callee: Called) {
+        let source = &self.template.source;
+        let place = Place::of(&source.text, usize::try_from(offset).unwrap_or(usize::MAX), length);
+        self.calls.push(Call { source: Arc::clone(source), place, callee });
+    }
+}
+
+impl Call {
+    /// The arguments it has too many or too few, in Go's words.
+    pub fn wrong_count(&self) -> Option<String> {
+        let Called::Function { name, given, least, most } = &self.callee else { return None };
+        match most {
+            Some(most) if given != most => Some(format!("wrong number of args for {name}: want {most} got {given}")),
+            None if given < least => {
+                Some(format!("wrong number of args for {name}: want at least {least} got {given}"))
+            }
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::template::function::Function;
+    use crate::value::Value;
+
+    fn look(text: &str) -> Survey {
+        let mut functions = Functions::default();
+        functions.extend([
+            Function::new("include", |name: Str, _data: Value| name),
+            Function::new("trunc", |_length: i64, text: Str| text),
+        ]);
+        survey("t.yaml", text.as_bytes(), &functions)
+    }
+
+    fn faults(text: &str) -> Vec<String> {
+        let survey = look(text);
+        let counts = survey.calls.iter().filter_map(|call| Some((call.place, call.wrong_count()?)));
+        let mut faults: Vec<String> = survey.faults.iter().map(ToString::to_string).collect();
+        faults.extend(counts.map(|(place, fault)| format!("{}:{}: {fault}", place.line, place.column)));
+        faults
+    }
+
+    #[test]
+    fn every_unknown_function_is_told_and_what_is_behind_it_is_read() {
+        assert_eq!(
+            faults("{{ uper .a }}\n{{ if lowr .b }}{{ trunc 3 }}{{ end }}\n{{ if }}"),
+            [
+                "template: t.yaml:1: function \"uper\" not defined",
+                "template: t.yaml:2: function \"lowr\" not defined",
+                "template: t.yaml:3: missing value for if",
+            ]
+        );
+        assert_eq!(
+            faults("{{ uper .a }}\n{{ if false }}{{ trunc 3 }}{{ end }}"),
+            ["template: t.yaml:1: function \"uper\" not defined", "2:18: wrong number of args for trunc: want 2 got 1",]
+        );
+    }
+
+    #[test]
+    fn arguments_are_counted_in_every_branch_and_with_what_is_piped() {
+        for (text, want) in [
+            ("{{ .a | trunc 3 }}", ""),
+            ("{{ trunc 3 .a }}", ""),
+            ("{{ .a | trunc 3 .b }}", "want 2 got 3"),
+            ("{{ if .a }}{{ else }}{{ trunc }}{{ end }}", "want 2 got 0"),
+            ("{{ range (trunc 3) }}{{ end }}", "want 2 got 1"),
+            ("{{ with .a }}{{ printf }}{{ end }}", "want at least 1 got 0"),
+            ("{{ define \"x\" }}{{ not 1 2 }}{{ end }}", "want 1 got 2"),
+            ("{{ len (trunc 3).a }}", "want 2 got 1"),
+            ("{{ $x := trunc 3 .a }}{{ $x = .b | trunc }}", "want 2 got 1"),
+            ("{{ template \"x\" (trunc .a) }}", "want 2 got 1"),
+        ] {
+            let found = faults(text);
+            match want {
+                "" => assert_eq!(found, Vec::<String>::new(), "{text}"),
+                want => assert!(found.len() == 1 && found[0].ends_with(want), "{text}: {found:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn templates_and_their_callers_are_found_also_where_parsing_ends() {
+        let survey = look("{{ define \"a\" }}{{ end }}{{ include \"b\" . }}{{ template \"c\" }}{{ include .n . }}");
+        let called: Vec<(usize, usize, &str)> = survey
+            .calls
+            .iter()
+            .filter_map(|call| match &call.callee {
+                Called::Template { name } => Some((call.place.column, call.place.width, name.as_str())),
+                Called::Function { .. } => None,
+            })
+            .collect();
+        assert_eq!(called, [(37, 3, "b"), (57, 3, "c")]);
+        assert_eq!(survey.defined, ["a"]);
+        assert_eq!(look("{{ if }}{{- define `late` }}{{ end }}{{block \"b\" .}}{{end}}").defined, ["late", "b"]);
+    }
+}
