@@ -159,12 +159,22 @@ fn certificates_can_be_made_and_used_again() {
         ("{{ genSelfSignedCert `a` nil (list 1) 1 }}", "error processing alternate dns name: 1 is not a string"),
         ("{{ genCAWithKey `a` 1 `x` }}", "parsing private key: no PEM data in input"),
         ("{{ buildCustomCert `!` `` }}", "unable to decode base64 certificate"),
-        ("{{ genPrivateKey `dsa` }}", "keys of type dsa are not supported"),
+        (
+            "{{ genCAWithKey `a` 1 (genPrivateKey `dsa`) }}",
+            "x509: certificate private key does not implement crypto.Signer",
+        ),
     ] {
         let error = run(template).unwrap_err();
         assert!(error.ends_with(want), "{template}: {error}");
     }
     assert_eq!(write("{{ genPrivateKey `x` }}"), "Unknown type x");
+    for kind in ["ecdsa", "ed25519"] {
+        let text = write(&format!(
+            "{{{{ $k := genPrivateKey `{kind}` }}}}{{{{ $ca := genCAWithKey `ca` 10 $k }}}}{{{{ eq $ca.Key $k }}}} \
+             {{{{ (genSignedCertWithKey `web` nil nil 5 $ca $k).Key | eq $k }}}}"
+        ));
+        assert_eq!(text, "true true", "{kind}");
+    }
     // 48 bytes of PKCS #8, of which 16 say what the rest is.
     let key = write("{{ genPrivateKey `ed25519` }}");
     assert!(key.starts_with("-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEI"), "{key}");

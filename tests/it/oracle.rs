@@ -182,6 +182,11 @@ fn arguments_of_every_kind_are_taken_or_refused_as_in_helm() {
 }
 
 #[test]
+fn keys_are_read_or_refused_as_in_helm() {
+    check("functions/keys.jsonl", golden("functions/keys.jsonl"), helm);
+}
+
+#[test]
 fn nil_is_told_from_empty_as_in_helm() {
     check("functions/nil.jsonl", golden("functions/nil.jsonl"), helm);
 }

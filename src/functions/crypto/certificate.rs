@@ -1,13 +1,12 @@
 //! Certificates: `genCA`, `genSelfSignedCert`, `genSignedCert` and their variants with a given key, `buildCustomCert`.
 //!
-//! They are laid out as `crypto/x509` of Go 1.26 does, signed with SHA-256 and RSA.
+//! They are laid out as `crypto/x509` of Go 1.26 does, and signed as the signer's key demands.
 
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
 use std::any::Any;
 use std::net::IpAddr;
 
-use base64::Engine as _;
 use rand_chacha::rand_core::Rng as _;
 use sha2::Digest as _;
 
@@ -21,7 +20,6 @@ use crate::template::function::{Arg, Engine};
 use crate::value::{Field, List, Object, Str, Type, Value};
 
 // Object identifiers, encoded.
-const SHA256_WITH_RSA: &[u8] = &[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01, 0x0b];
 const COMMON_NAME: &[u8] = &[0x55, 0x04, 0x03];
 const KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x0f];
 const EXTENDED_KEY_USAGE: &[u8] = &[0x55, 0x1d, 0x25];
@@ -110,9 +108,16 @@ struct Signer {
 impl Signer {
     fn of(ca: &Certificate) -> Result<Self, String> {
         let certificate = pem_body(&ca.cert).ok_or("unable to decode certificate")?;
-        let (name, key_id) = subject_of(&certificate)
-            .ok_or("error parsing certificate: decodedSignerCert.Bytes: x509: malformed certificate")?;
+        let (name, key_id) = subject_of(&certificate).ok_or_else(|| {
+            format!("error parsing certificate: decodedSignerCert.Bytes: {}", malformed(&certificate))
+        })?;
         let key = Key::from_pem(&ca.key).map_err(|error| format!("error parsing private key: {error}"))?;
+        key.algorithm()?;
+        if public_of(&certificate) != Some(key.public()?) {
+            return Err(
+                "error creating certificate: x509: provided PrivateKey doesn't match parent's PublicKey".to_owned()
+            );
+        }
         Ok(Self { name, key_id, key })
     }
 }
@@ -199,7 +204,7 @@ pub(crate) fn build_custom_cert(cert: Str, key: Str) -> Result<Certificate, Stri
     let cert: Str = base64_decode(&cert).map_err(|_bad| "unable to decode base64 certificate")?.into();
     let key: Str = base64_decode(&key).map_err(|_bad| "unable to decode base64 private key")?.into();
     let body = pem_body(&cert).ok_or("unable to decode certificate")?;
-    subject_of(&body).ok_or("error parsing certificate: decodedCert.Bytes: x509: malformed certificate")?;
+    subject_of(&body).ok_or_else(|| format!("error parsing certificate: decodedCert.Bytes: {}", malformed(&body)))?;
     Key::from_pem(&key).map_err(|error| format!("error parsing private key: {error}"))?;
     Ok(Certificate { cert, key })
 }
@@ -210,11 +215,12 @@ fn issue(engine: &dyn Engine, request: &Request, key: &Key, signer: Option<Signe
     let now = Time::of(Host::of(engine)?.world.now());
     let mut serial = [0; 16];
     generator(engine)?.fill_bytes(&mut serial);
-    let public = key.public()?;
     let name = name(&request.common_name);
     let issuer = signer.as_ref().map_or(&name, |signer| &signer.name);
     let authority_key = signer.as_ref().filter(|signer| signer.name != name).map(|signer| signer.key_id.as_slice());
-    let algorithm = sequence(&[&element(tag::OID, SHA256_WITH_RSA), &element(tag::NULL, &[])]);
+    let signing = signer.as_ref().map_or(key, |signer| &signer.key);
+    let algorithm = signing.algorithm()?;
+    let public = key.public()?;
     let body = sequence(&[
         // Version 3.
         &element(0xA0, &integer(&[2])),
@@ -226,7 +232,7 @@ fn issue(engine: &dyn Engine, request: &Request, key: &Key, signer: Option<Signe
         &public,
         &element(0xA3, &extensions(request, &public, authority_key, &alternatives)),
     ]);
-    let signature = signer.as_ref().map_or(key, |signer| &signer.key).sign(&body)?;
+    let signature = signing.sign(&mut generator(engine)?, &body)?;
     let certificate = sequence(&[&body, &algorithm, &bit_string(&signature)]);
     Ok(Certificate { cert: pem("CERTIFICATE", &certificate).into(), key: key.to_pem()?.into() })
 }
@@ -324,12 +330,22 @@ fn alternative_names(request: &Request) -> Result<Vec<u8>, String> {
 
 /// What the first PEM block of a text holds.
 fn pem_body(text: &Str) -> Option<Vec<u8>> {
-    let text = text.to_text();
-    let (_, block) = text.split_once("-----BEGIN ")?;
-    let (_, block) = block.split_once("-----")?;
-    let (body, _) = block.split_once("-----END ")?;
-    let body: String = body.chars().filter(|rune| !rune.is_whitespace()).collect();
-    base64::engine::general_purpose::STANDARD.decode(body).ok()
+    der::read_pem(text).map(|(_, body)| body)
+}
+
+/// What Go says of a certificate that is none.
+fn malformed(certificate: &[u8]) -> &'static str {
+    let body = der::read(certificate).filter(|(whole, _)| whole.tag == tag::SEQUENCE);
+    if body.is_some() { "x509: malformed tbs certificate" } else { "x509: malformed certificate" }
+}
+
+/// The public key of a certificate, encoded.
+fn public_of(certificate: &[u8]) -> Option<Vec<u8>> {
+    let (whole, _) = der::read(certificate)?;
+    let (body, _) = der::read(whole.content)?;
+    let parts = der::read_all(body.content)?;
+    let first = usize::from(parts.first()?.tag == 0xA0);
+    parts.get(first + 5).map(|public| public.whole.to_vec())
 }
 
 /// The subject of a certificate, encoded, and the identifier of its key, empty if it has none.

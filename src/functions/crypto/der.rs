@@ -83,7 +83,7 @@ pub(crate) fn read(bytes: &[u8]) -> Option<(Element<'_>, &[u8])> {
     let mut length = usize::from(*first);
     if *first >= 0x80 {
         let (digits, after) =
-            rest.split_at_checked(usize::from(first & 0x7F)).filter(|(digits, _)| digits.len() <= 4)?;
+            rest.split_at_checked(usize::from(first & 0x7F)).filter(|(digits, _)| (1..=4).contains(&digits.len()))?;
         length = digits.iter().fold(0, |length, digit| length << 8 | usize::from(*digit));
         rest = after;
     }
@@ -102,4 +102,62 @@ pub(crate) fn read_all(bytes: &[u8]) -> Option<Vec<Element<'_>>> {
         rest = after;
     }
     Some(elements)
+}
+
+/// The kind of the first PEM block of a text, and what it holds.
+pub(crate) fn read_pem(text: &[u8]) -> Option<(String, Vec<u8>)> {
+    let text = String::from_utf8_lossy(text);
+    let (_, block) = text.split_once("-----BEGIN ")?;
+    let (kind, block) = block.split_once("-----")?;
+    let (body, _) = block.split_once("-----END ")?;
+    let body: String = body.chars().filter(|rune| !rune.is_whitespace()).collect();
+    let body = base64::engine::general_purpose::STANDARD.decode(body).ok()?;
+    Some((kind.to_owned(), body))
+}
+
+/// What Go's `encoding/asn1` says of bytes that are not the sequence which is called `name` there.
+pub(crate) fn fault(bytes: &[u8], name: &str) -> String {
+    const PARAMETERS: &str = "{optional:false explicit:false application:false private:false defaultValue:<nil> tag:<nil> \
+                              stringType:0 timeType:0 set:false omitEmpty:false}";
+    const TRUNCATED: &str = "asn1: syntax error: sequence truncated";
+    let Some(first) = bytes.first() else { return TRUNCATED.to_owned() };
+    let header = bytes.get(1).map(|length| match length {
+        0..0x80 => (2, usize::from(*length)),
+        more => {
+            let digits = usize::from(more & 0x7F);
+            let length = bytes.get(2..2 + digits).unwrap_or_default();
+            (2 + digits, length.iter().fold(0_usize, |length, digit| length.wrapping_shl(8) | usize::from(*digit)))
+        }
+    });
+    let Some((header, length)) = header.filter(|(header, _)| *header <= bytes.len()) else {
+        return "asn1: syntax error: truncated tag or length".to_owned();
+    };
+    if bytes.get(1) == Some(&0x80) {
+        return "asn1: syntax error: indefinite length found (not DER)".to_owned();
+    }
+    if *first != tag::SEQUENCE {
+        let (class, compound, tag) = (first >> 6, first & 0x20 != 0, first & 0x1F);
+        let found = format!("{{class:{class} tag:{tag} length:{length} isCompound:{compound}}}");
+        return format!("asn1: structure error: tags don't match (16 vs {found}) {PARAMETERS} {name} @{header}");
+    }
+    if length > bytes.len() - header { "asn1: syntax error: data truncated".to_owned() } else { TRUNCATED.to_owned() }
+}
+
+/// An object identifier as it is read: `1.2.840.113549`.
+pub(crate) fn dotted(id: &[u8]) -> String {
+    let mut arcs: Vec<u64> = Vec::new();
+    let mut arc = 0_u64;
+    for byte in id {
+        arc = arc.wrapping_shl(7) | u64::from(byte & 0x7F);
+        if byte & 0x80 == 0 {
+            arcs.push(std::mem::take(&mut arc));
+        }
+    }
+    let mut texts = Vec::new();
+    if let Some((first, rest)) = arcs.split_first() {
+        let top = (first / 40).min(2);
+        texts.extend([top, first - 40 * top]);
+        texts.extend(rest);
+    }
+    texts.iter().map(u64::to_string).collect::<Vec<_>>().join(".")
 }

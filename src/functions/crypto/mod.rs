@@ -3,6 +3,8 @@
 mod certificate;
 mod chance;
 mod der;
+mod dsa_key;
+mod ec;
 mod key;
 mod passwords;
 mod random;

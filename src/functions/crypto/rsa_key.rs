@@ -21,7 +21,7 @@ pub(super) fn generate(generator: &mut ChaCha20Rng, bits: u32) -> Result<RsaPriv
 }
 
 /// A prime with its two highest bits set, so that the product of two has all of its bits.
-fn prime(generator: &mut ChaCha20Rng, bits: u32) -> Result<BigUint, String> {
+pub(super) fn prime(generator: &mut ChaCha20Rng, bits: u32) -> Result<BigUint, String> {
     let candidates = SmallFactorsSieveFactory::<BoxedUint>::new(Flavor::Any, bits, SetBits::TwoMsb);
     let candidates = candidates.map_err(|error| error.to_string())?;
     let found = sieve_and_find(generator, candidates, |_, candidate| is_prime(Flavor::Any, candidate));
