@@ -17,6 +17,11 @@ pub(crate) fn must_to_yaml(value: Value) -> Result<Str, String> {
     yaml::emit(&value).map(without_last_break).map_err(|error| error.to_string())
 }
 
+/// The method `YAML` of Helm's `common.Values`: with the line break at the end.
+pub(crate) fn values_yaml(values: Map) -> Result<Str, String> {
+    yaml::emit(&Value::Map(values)).map(Str::from).map_err(|error| error.to_string())
+}
+
 /// `toYamlPretty`: "" where it cannot be written.
 pub(crate) fn to_yaml_pretty(value: Value) -> Str {
     without_last_break(yaml::emit_pretty(&value).unwrap_or_default())

@@ -208,6 +208,7 @@ impl Table {
         self.add("mustToToml", toml::must_to_toml);
         self.add("toToml", toml::to_toml);
         self.add("mustToYaml", helm::must_to_yaml);
+        self.add("common.Values.YAML", helm::values_yaml);
         self.add("toYaml", helm::to_yaml);
         self.add("toYamlPretty", helm::to_yaml_pretty);
         self.add("mustToJson", helm::must_to_json);

@@ -164,6 +164,9 @@ impl Evaluator<'_> {
                 let value = number.and_then(|number| number.uint).map(|n| int(IntKind::Uint32, n.cast_signed()));
                 (value, "unsigned integer")
             }
+            Type::Named("time.Duration") => {
+                (number.and_then(|number| number.int).map(|n| int(IntKind::Duration, n)), "integer")
+            }
             Type::Float64 => (number.and_then(|number| number.float).map(Value::Float), "float"),
             Type::AnyList | Type::AnyMap | Type::Named(_) => {
                 return Err(self.error(format!("can't handle {expr} for arg of type {}", to.name())));

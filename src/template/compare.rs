@@ -28,6 +28,7 @@ impl<'a> Basic<'a> {
             Value::Int(int) => Self::Int(int.bits()),
             Value::Float(float) => Self::Float(*float),
             Value::String(text) => Self::String(text),
+            Value::Object(named) if named.kind() == Kind::Int => Self::Int(named.to_json().as_i64()?),
             Value::Object(_) => Self::Complex(*value.downcast::<Complex>()?),
             Value::Nil | Value::Bytes(_) | Value::List(_) | Value::Map(_) => return None,
         })

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::template::ast::{self, At};
 use crate::template::error::Spot;
-use crate::template::function::{Engine, FunctionError};
+use crate::template::function::{Engine, Function, FunctionError};
 use crate::template::lexer::newlines;
 use crate::template::limits::{Limit, Limits};
 use crate::template::names::Names;
@@ -173,6 +173,11 @@ impl<'a> Evaluator<'a> {
     }
 
     // Templates
+
+    /// The function `name` of the set.
+    pub(crate) fn function(&self, name: &str) -> Option<Arc<Function>> {
+        self.set.functions().get(name).cloned()
+    }
 
     pub(crate) fn lookup(&self, name: &Str) -> Option<Arc<Template>> {
         let overlaid = self.overlays.iter().rev().find_map(|templates| templates.get(name));

@@ -1,11 +1,13 @@
 //! Pipelines, commands, and the fields, keys and methods of values.
 
+use std::any::Any;
 use std::rc::Rc;
 
 use crate::template::ast::{At, Callee, Command, Expr, ExprKind, Pipe, Target};
 use crate::template::eval::{Evaluated, Evaluator};
+use crate::template::function::{Engine, FunctionError};
 use crate::template::operand::{Operand, map_element};
-use crate::value::{Kind, Str, Value};
+use crate::value::{IntKind, Kind, Map, MapType, Method, Signature, Str, Value, duration};
 
 /// What a command passes to the function or method it names.
 #[derive(Clone, Copy)]
@@ -15,6 +17,26 @@ pub(crate) struct Args<'a> {
     pub(crate) exprs: &'a [Expr],
     /// The value of the command before it in the pipeline.
     pub(crate) last: Option<&'a Operand>,
+}
+
+/// The function behind the method `YAML` of `common.Values`; no template can call a function of such a name.
+const VALUES_YAML: &str = "common.Values.YAML";
+
+/// For a function that needs nothing of the running template.
+struct Nowhere;
+
+impl Engine for Nowhere {
+    fn execute(&mut self, name: &Str, _dot: Value) -> Result<Str, FunctionError> {
+        Err(format!("{name} cannot be executed here").into())
+    }
+
+    fn execute_text(&mut self, name: &str, _text: &Str, _dot: Value) -> Result<Str, FunctionError> {
+        Err(format!("{name} cannot be executed here").into())
+    }
+
+    fn host(&self) -> &dyn Any {
+        &()
+    }
 }
 
 impl<'a> Args<'a> {
@@ -165,6 +187,12 @@ impl Evaluator<'_> {
                 if let Some(method) = map.method(name) {
                     return self.call_method(name, method, node, args);
                 }
+                if map.map_type() == MapType::Values
+                    && **name == *b"YAML"
+                    && let Some(method) = self.values_yaml(map)
+                {
+                    return self.call_method(name, method, node, args);
+                }
                 if !args.is_empty() {
                     return Err(self.error(format!("{name} is not a method but has arguments")));
                 }
@@ -173,8 +201,20 @@ impl Evaluator<'_> {
             Value::Nil if receiver.is_none() => Ok(Operand::NONE),
             Value::Nil => Err(self.error(format!("nil pointer evaluating interface {{}}.{name}"))),
             Value::Object(_) => self.object_field(receiver, name, node, args),
+            Value::Int(int) if int.kind() == IntKind::Duration => match duration::method(int.bits(), name) {
+                Some(method) => self.call_method(name, method, node, args),
+                None => Err(self.no_field(receiver, name)),
+            },
             _ => Err(self.no_field(receiver, name)),
         }
+    }
+
+    /// The method `YAML` of Helm's `common.Values`, where the set has a function that does what it does.
+    fn values_yaml(&self, map: &Map) -> Option<Method> {
+        let emit = self.function(VALUES_YAML)?;
+        let map = Value::Map(map.clone());
+        let call = move |_: &[Value]| emit.call(&mut Nowhere, &[map]).map_err(|error| error.to_string());
+        Some(Method { signature: Signature { params: Vec::new(), variadic: None }, call: Box::new(call) })
     }
 
     fn object_field(&mut self, receiver: &Operand, name: &Str, node: At, args: Args<'_>) -> Evaluated<Operand> {

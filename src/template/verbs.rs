@@ -362,6 +362,7 @@ impl Printer {
             _ if is_stringable(verb) && object.is_stringer() && !self.flags.go_syntax => {
                 self.string(&object.print(), if verb == 'v' { 's' } else { verb });
             }
+            (Kind::Int, _) => self.int(&Value::int(object.to_json().as_i64().unwrap_or(0)), verb),
             _ => match object.printed_fields() {
                 fields if !fields.is_empty() => self.structure(object.as_ref(), &fields, verb, depth),
                 _ if is_stringable(verb) => self.string(&object.print(), if verb == 'v' { 's' } else { verb }),

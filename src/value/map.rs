@@ -123,7 +123,7 @@ impl Map {
         self.read(|entries| entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
-    /// The method `name` of Helm's `common.Values`: `AsMap` and `Table`.
+    /// The method `name` of Helm's `common.Values`: `AsMap`, `Encode`, `PathValue` and `Table`.
     pub(crate) fn method(&self, name: &[u8]) -> Option<Method> {
         if self.map_type != MapType::Values {
             return None;
@@ -138,7 +138,33 @@ impl Map {
                 signature: Signature { params: vec![Type::String], variadic: None },
                 call: Box::new(move |args| values.table(args.first().and_then(Value::as_str))),
             }),
+            // Nothing that a template can reach is a writer.
+            b"Encode" => Some(Method {
+                signature: Signature { params: vec![Type::Named("io.Writer")], variadic: None },
+                call: Box::new(|_| Err("runtime error: invalid memory address or nil pointer dereference".to_owned())),
+            }),
+            b"PathValue" => Some(Method {
+                signature: Signature { params: vec![Type::String], variadic: None },
+                call: Box::new(move |args| values.path_value(args.first().and_then(Value::as_str))),
+            }),
             _ => None,
+        }
+    }
+
+    /// The value at a path of keys with dots between them, which is no map.
+    fn path_value(&self, path: Option<&Str>) -> Result<Value, String> {
+        let path = path.filter(|path| !path.is_empty()).ok_or("YAML path cannot be empty")?;
+        let (way, key) = match path.iter().rposition(|byte| *byte == b'.') {
+            Some(dot) => (path.get(..dot), path.get(dot + 1..).unwrap_or_default()),
+            None => (None, &**path),
+        };
+        let table = match way {
+            Some(way) => self.table(Some(&way.into())).ok(),
+            None => Some(Value::Map(self.clone())),
+        };
+        match table.as_ref().and_then(|table| table.as_map()?.get(key)) {
+            Some(Value::Map(_)) | None => Err(format!("{:?} is not a value", Str::from(key))),
+            Some(value) => Ok(value),
         }
     }
 

@@ -8,6 +8,7 @@
 //! This module knows no template language, no YAML and no Helm. Mirrors Go 1.26: `reflect`, `fmt` (`%v`), `strconv`.
 
 mod convert;
+pub(crate) mod duration;
 mod equal;
 mod list;
 mod map;

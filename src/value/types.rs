@@ -80,7 +80,7 @@ impl Type {
     pub fn can_be_nil(self) -> bool {
         match self {
             Self::Any | Self::AnyList | Self::AnyMap => true,
-            Self::Named(name) => name.starts_with('*'),
+            Self::Named(name) => name.starts_with('*') || name == "io.Writer",
             _ => false,
         }
     }

@@ -187,6 +187,11 @@ fn keys_are_read_or_refused_as_in_helm() {
 }
 
 #[test]
+fn methods_durations_and_bytes_that_are_no_text_are_as_in_helm() {
+    check("functions/methods.jsonl", golden("functions/methods.jsonl"), helm);
+}
+
+#[test]
 fn nil_is_told_from_empty_as_in_helm() {
     check("functions/nil.jsonl", golden("functions/nil.jsonl"), helm);
 }

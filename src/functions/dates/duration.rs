@@ -1,6 +1,7 @@
 //! Go's `time.Duration`: nanoseconds in an `int64`.
 
 use crate::functions::dates::parse::quote;
+pub(crate) use crate::value::duration::{round, truncate};
 
 const UNITS: [(&str, u64); 8] = [
     ("ns", 1),
@@ -88,24 +89,4 @@ fn part(whole: u64, (fraction, scale): (u64, f64), unit: u64) -> Option<u64> {
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "below one unit, and not negative")]
     let fraction = (fraction as f64 * (unit as f64 / scale)) as u64;
     (whole * unit).checked_add(fraction).filter(|part| *part <= LIMIT)
-}
-
-/// `Duration.Round`: to the nearest multiple, halves away from zero.
-pub(crate) fn round(duration: i64, multiple: i64) -> i64 {
-    if multiple <= 0 {
-        return duration;
-    }
-    let rest = duration.unsigned_abs() % multiple.unsigned_abs();
-    let down = rest.checked_mul(2).is_some_and(|double| double < multiple.unsigned_abs());
-    let change = if down { rest } else { multiple.unsigned_abs() - rest };
-    if down == (duration >= 0) {
-        duration.saturating_sub_unsigned(change)
-    } else {
-        duration.saturating_add_unsigned(change)
-    }
-}
-
-/// `Duration.Truncate`: towards zero to a multiple.
-pub(crate) fn truncate(duration: i64, multiple: i64) -> i64 {
-    if multiple <= 0 { duration } else { duration - duration % multiple }
 }

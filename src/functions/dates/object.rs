@@ -5,7 +5,6 @@ use std::rc::Rc;
 
 use serde_json::Value as Json;
 
-use crate::functions::dates::duration;
 use crate::functions::dates::layout::{DAYS, MONTHS, format};
 use crate::functions::dates::time::{Civil, NANOS, Time, Zone};
 use crate::template::function::Arg;
@@ -130,8 +129,12 @@ impl Time {
             "Format" => format(self, &args.first()?.as_str()?.to_text()).into(),
             "Add" => self.plus(int(0)?).into(),
             "AddDate" => self.moved(int(0)?, int(1)?, int(2)?).into(),
-            "Truncate" => self.plus(duration::truncate(self.of_day(), int(0)?) - self.of_day()).into(),
-            "Round" => self.plus(duration::round(self.of_day(), int(0)?) - self.of_day()).into(),
+            "Truncate" => self.plus(-self.past(int(0)?)).into(),
+            "Round" => {
+                let (past, multiple) = (self.past(int(0)?), int(0)?);
+                let down = multiple <= 0 || past < multiple - past;
+                self.plus(if down { -past } else { multiple - past }).into()
+            }
             "Sub" => duration_value(self.since(other()?)),
             "After" => Value::Bool(order()?.is_gt()),
             "Before" => Value::Bool(order()?.is_lt()),
@@ -141,9 +144,15 @@ impl Time {
         })
     }
 
-    /// Nanoseconds since midnight in UTC: Go rounds from the zero time, which makes no difference for what divides a day.
-    fn of_day(&self) -> i64 {
-        self.seconds.rem_euclid(86_400) * NANOS + i64::from(self.nanos)
+    /// Nanoseconds past the last multiple of `multiple`, counted from the zero time.
+    fn past(&self, multiple: i64) -> i64 {
+        /// Seconds from the year 1 to 1970.
+        const ZERO_TIME: i128 = 62_135_596_800;
+        if multiple <= 0 {
+            return 0;
+        }
+        let nanos = (i128::from(self.seconds) + ZERO_TIME) * i128::from(NANOS) + i128::from(self.nanos);
+        i64::try_from(nanos.rem_euclid(i128::from(multiple))).unwrap_or(0)
     }
 
     fn moved(&self, years: i64, months: i64, days: i64) -> Self {

@@ -1,5 +1,6 @@
 //! A compiled pattern, with Go's rules for walking from match to match and for replacing.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -57,11 +58,17 @@ impl Expression {
 
     /// Whether it matches anywhere.
     pub(crate) fn is_match(&self, text: &[u8]) -> bool {
-        self.regex.is_match(text)
+        self.regex.is_match(&Text::new(text).readable)
+    }
+
+    /// The leftmost match.
+    pub(crate) fn find(&self, text: &[u8]) -> Option<Range<usize>> {
+        let text = Text::new(text);
+        self.find_from(&text.readable, 0).map(|range| text.original_range(&range))
     }
 
     /// The leftmost match that starts at `from` or later. An empty match inside a character counts for none.
-    pub(crate) fn find_from(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
+    fn find_from(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
         let mut at = from;
         loop {
             let found = self.regex.find_at(text, at)?.range();
@@ -79,6 +86,8 @@ impl Expression {
 
     /// At most `count` matches; an empty one right after another does not count.
     pub(crate) fn find_all(&self, text: &[u8], count: usize) -> Vec<Range<usize>> {
+        let read = Text::new(text);
+        let text: &[u8] = &read.readable;
         let mut ranges = Vec::new();
         let mut at = 0;
         let mut previous_end = None;
@@ -88,7 +97,7 @@ impl Expression {
             at = if range.end == at { at + width_at(text, at).max(1) } else { range.end };
             previous_end = Some(range.end);
             if !repeated {
-                ranges.push(range);
+                ranges.push(read.original_range(&range));
             }
         }
         ranges
@@ -96,34 +105,36 @@ impl Expression {
 
     /// Every match replaced by `template`, in which `$1` and `${name}` stand for groups.
     pub(crate) fn replace_all(&self, text: &Str, template: &[u8]) -> Result<Str, String> {
-        self.replace(text, |captures, out| self.expand(template, captures, out))
+        self.replace(text, |text, captures, out| self.expand(template, text, captures, out))
     }
 
     /// Every match replaced by `replacement`.
     pub(crate) fn replace_all_literal(&self, text: &Str, replacement: &[u8]) -> Result<Str, String> {
-        self.replace(text, |_, out| out.extend_from_slice(replacement))
+        self.replace(text, |_, _, out| out.extend_from_slice(replacement))
     }
 
-    fn replace(&self, text: &Str, mut put: impl FnMut(&Captures<'_>, &mut Vec<u8>)) -> Result<Str, String> {
+    fn replace(&self, text: &Str, mut put: impl FnMut(&Text<'_>, &Captures<'_>, &mut Vec<u8>)) -> Result<Str, String> {
+        let read = Text::new(text);
+        let text: &[u8] = &read.readable;
         let mut out = Vec::new();
         let (mut last_end, mut at) = (0, 0);
         while at <= text.len() {
             let Some(captures) = self.captures_from(text, at) else { break };
             let Some(range) = captures.get(0).map(|whole| whole.range()) else { break };
-            out.extend_from_slice(text.get(last_end..range.start).unwrap_or_default());
+            out.extend_from_slice(read.original(&(last_end..range.start)));
             if range.end > last_end || range.start == 0 {
-                put(&captures, &mut out);
+                put(&read, &captures, &mut out);
                 within_bounds(out.len())?;
             }
             last_end = range.end;
             at = range.end.max(at + width_at(text, at).max(1));
         }
-        out.extend_from_slice(text.get(last_end..).unwrap_or_default());
+        out.extend_from_slice(read.original(&(last_end..text.len())));
         Ok(out.into())
     }
 
     /// Go's `Expand`.
-    fn expand(&self, template: &[u8], captures: &Captures<'_>, out: &mut Vec<u8>) {
+    fn expand(&self, template: &[u8], text: &Text<'_>, captures: &Captures<'_>, out: &mut Vec<u8>) {
         let mut rest = template;
         while let Some(at) = memchr::memchr(b'$', rest) {
             let (before, after) = rest.split_at_checked(at).unwrap_or((rest, b""));
@@ -133,7 +144,8 @@ impl Expression {
                 out.push(b'$');
                 rest = after;
             } else if let Some((name, after)) = group_name(rest) {
-                out.extend_from_slice(self.group(name, captures));
+                let group = self.group(name, captures).map(|range| text.original(&range));
+                out.extend_from_slice(group.unwrap_or_default());
                 rest = after;
             } else {
                 // Not a group: the sign stands for itself.
@@ -143,13 +155,53 @@ impl Expression {
         out.extend_from_slice(rest);
     }
 
-    fn group<'t>(&self, name: &[u8], captures: &Captures<'t>) -> &'t [u8] {
-        let bytes = |index: usize| captures.get(index).map(|group| group.as_bytes());
+    fn group(&self, name: &[u8], captures: &Captures<'_>) -> Option<Range<usize>> {
+        let range = |index: usize| captures.get(index).map(|group| group.range());
         if let Some(index) = number(name) {
-            return bytes(index).unwrap_or_default();
+            return range(index);
         }
         let mut named = self.names.iter().enumerate().filter(|(_, other)| other.as_bytes() == name);
-        named.find_map(|(index, _)| bytes(index + 1)).unwrap_or_default()
+        named.find_map(|(index, _)| range(index + 1))
+    }
+}
+
+/// A text as Go's expressions read it: each byte that is not UTF-8 is a U+FFFD.
+struct Text<'t> {
+    bytes: &'t [u8],
+    readable: Cow<'t, [u8]>,
+    /// Where in `readable` a U+FFFD stands for one byte.
+    replaced: Vec<usize>,
+}
+
+impl<'t> Text<'t> {
+    fn new(bytes: &'t [u8]) -> Self {
+        if std::str::from_utf8(bytes).is_ok() {
+            return Self { bytes, readable: Cow::Borrowed(bytes), replaced: Vec::new() };
+        }
+        let mut readable = Vec::with_capacity(bytes.len());
+        let mut replaced = Vec::new();
+        let mut rest = bytes;
+        while let Some((rune, width)) = decode_utf8(rest) {
+            if rune == char::REPLACEMENT_CHARACTER && width == 1 {
+                replaced.push(readable.len());
+            }
+            readable.extend_from_slice(rune.encode_utf8(&mut [0; 4]).as_bytes());
+            rest = rest.get(width..).unwrap_or_default();
+        }
+        Self { bytes, readable: Cow::Owned(readable), replaced }
+    }
+
+    /// Where a place of the readable text lies in the original; matches begin and end between characters.
+    fn original_at(&self, at: usize) -> usize {
+        at - 2 * self.replaced.partition_point(|replaced| *replaced < at)
+    }
+
+    fn original_range(&self, range: &Range<usize>) -> Range<usize> {
+        self.original_at(range.start)..self.original_at(range.end)
+    }
+
+    fn original(&self, range: &Range<usize>) -> &'t [u8] {
+        self.bytes.get(self.original_range(range)).unwrap_or_default()
     }
 }
 

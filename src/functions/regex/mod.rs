@@ -50,7 +50,7 @@ pub(crate) fn must_find(pattern: Str, text: Str) -> Result<Str, String> {
 }
 
 fn first_match(expression: &Expression, text: &[u8]) -> Str {
-    expression.find_from(text, 0).and_then(|range| text.get(range)).unwrap_or_default().into()
+    expression.find(text).and_then(|range| text.get(range)).unwrap_or_default().into()
 }
 
 /// `regexFindAll`: at most `count` matches, all if it is negative.
