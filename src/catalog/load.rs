@@ -35,7 +35,11 @@ pub fn load(path: &Path, env: Env<'_>) -> Result<Catalog, Error> {
     if faults.is_empty() { Ok(Catalog { entries, warnings: watches.warnings }) } else { Err(Error { faults }) }
 }
 
-fn entry(watch: Watch, env: Env<'_>) -> Result<Entry, Vec<Diagnostic>> {
+/// One watch of a file that was read, joined with its chart.
+///
+/// # Errors
+/// Every fault of its overrides and its chart.
+pub fn entry(watch: Watch, env: Env<'_>) -> Result<Entry, Vec<Diagnostic>> {
     let loaded = chart(&watch).map_err(|fault| vec![fault]);
     match (loaded, overridden(&watch, env)) {
         (Ok((chart, compiled)), Ok(Overridden { overrides, texts })) => {

@@ -10,11 +10,11 @@ use serde_json::Value as Json;
 
 use crate::chart::Chart;
 use crate::diagnostic::Diagnostic;
-use crate::render::Compiled;
+use crate::render::{self, Compiled};
 use crate::values::overrides;
 use crate::watches::Watch;
 
-pub use load::{Overridden, load, overridden};
+pub use load::{Overridden, entry, load, overridden};
 
 /// Everything that is watched.
 #[derive(Clone, Debug)]
@@ -52,15 +52,15 @@ impl Entry {
     /// The templates of [`Entry::chart`] with the sub-charts that [`crate::values::process`] left in `chart`.
     ///
     /// # Errors
-    /// The text of the error: a template does not parse.
-    pub fn compiled(&self, chart: &Chart) -> Result<Arc<Compiled>, String> {
+    /// If a template does not parse.
+    pub fn compiled(&self, chart: &Chart) -> Result<Arc<Compiled>, render::Error> {
         let mut names = Vec::new();
         charts(chart, "", &mut names);
         let mut compiled = self.compiled.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(compiled) = compiled.get(&names) {
             return Ok(Arc::clone(compiled));
         }
-        let fresh = Arc::new(Compiled::new(chart).map_err(|error| error.to_string())?);
+        let fresh = Arc::new(Compiled::new(chart)?);
         compiled.insert(names, Arc::clone(&fresh));
         Ok(fresh)
     }

@@ -108,6 +108,11 @@ impl Rule {
     }
 }
 
+/// Whether `pattern` matches the whole of `path`, as Go's `path.Match`; a pattern that is none matches nothing.
+pub fn matches(pattern: &str, path: &str) -> bool {
+    Pattern::parse(pattern).is_ok_and(|pattern| pattern.matches(path))
+}
+
 fn strip<'a>(line: &'a str, by: impl Fn(&'a str) -> Option<&'a str>) -> (bool, &'a str) {
     by(line).map_or((false, line), |rest| (true, rest))
 }

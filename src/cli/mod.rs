@@ -42,7 +42,7 @@ enum Command {
     /// Run the operator
     Run(Box<run::Args>),
     /// Render charts without a cluster
-    Template(template::Args),
+    Template(Box<template::Args>),
     /// Tell every fault of the watches file and its charts, without a cluster
     Check(check::Args),
     /// Print the version
@@ -55,9 +55,10 @@ enum Command {
 pub fn main() -> ExitCode {
     let args: Vec<OsString> = std::env::args_os().collect();
     let name = name(args.first().map(OsString::as_os_str));
-    let done = match parse(name, &args) {
-        Ok(cli) => execute(name, cli.command),
-        Err(error) => return print_usage(&error),
+    let done = match read(&args).map(|args| parse(name, &args)) {
+        Ok(Ok(cli)) => execute(name, cli.command),
+        Ok(Err(error)) => return print_usage(&error),
+        Err(failure) => Err(failure.into()),
     };
     match done {
         Ok(code) => code,
@@ -73,7 +74,7 @@ pub fn main() -> ExitCode {
 fn execute(name: &'static str, chosen: Command) -> anyhow::Result<ExitCode> {
     match chosen {
         Command::Run(args) => run::run(*args)?,
-        Command::Template(args) => template::run(args)?,
+        Command::Template(args) => template::run(*args)?,
         Command::Check(args) => return check::run(args),
         Command::Version => print(&version::line(name))?,
         Command::Completion(args) => print(&completion::script(&args, name, command(name)))?,
@@ -91,6 +92,15 @@ fn name(arg0: Option<&OsStr>) -> &'static str {
 /// clap would take the name from the first argument, whatever it is.
 fn command(name: &'static str) -> clap::Command {
     Cli::command().name(name).bin_name(name)
+}
+
+/// The arguments as clap takes them: those of `template` are written as Helm takes them.
+fn read(args: &[OsString]) -> Result<Vec<OsString>, template::Failure> {
+    if args.get(1).is_none_or(|command| command != "template") {
+        return Ok(args.to_vec());
+    }
+    let command = Cli::command();
+    command.find_subcommand("template").map_or_else(|| Ok(args.to_vec()), |known| template::arguments(known, args))
 }
 
 fn parse(name: &'static str, args: &[OsString]) -> Result<Cli, clap::Error> {

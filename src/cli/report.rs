@@ -3,6 +3,7 @@
 use serde_json::{Value as Json, json};
 
 use crate::catalog;
+use crate::cli::template;
 use crate::diagnostic::{Diagnostic, Severity};
 
 /// `error: …`, then a line `caused by: …` for each cause; a diagnostic with its excerpt and hint.
@@ -14,6 +15,7 @@ use crate::diagnostic::{Diagnostic, Severity};
 pub(super) fn text(error: &anyhow::Error) -> String {
     let mut text = match error.downcast_ref::<Diagnostic>() {
         Some(diagnostic) => format!("{diagnostic:#}"),
+        None if error.is::<template::Failure>() => error.to_string(),
         // Its faults are diagnostics, which begin so themselves.
         None if error.is::<catalog::Error>() => error.to_string(),
         None => format!("error: {error}"),

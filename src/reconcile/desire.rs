@@ -1,6 +1,6 @@
 //! What should be: the chart rendered with the resource's values, on a thread of its own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -8,42 +8,15 @@ use std::sync::Arc;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::catalog::Entry;
 use crate::cluster::world::{ClusterWorld, Scope as Sight};
 use crate::diagnostic::chain;
 use crate::reconcile::context::Memo;
 use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
-use crate::release::hook::Event;
-use crate::release::manifest::{self, Document, Object};
+use crate::reconcile::rendering::{self, Job, Rendered};
+use crate::release::manifest::{self, Document};
 use crate::release::prepare::{self, Prepared};
 use crate::release::record::Record;
-use crate::release::{Digest, Gvk, ReleaseId, Scope, plan};
-use crate::render::{self, Capabilities, Inputs, Operation, ReleaseInfo};
-use crate::template::Limits;
-use crate::values::{self, Processed};
-
-/// What a chart rendered.
-#[derive(Debug)]
-pub(crate) struct Rendered {
-    /// The text of all objects, as Helm stores it.
-    pub(crate) manifest: String,
-    /// The text of NOTES.txt.
-    pub(crate) notes: String,
-    /// The values that were given beside the chart's own.
-    pub(crate) config: Json,
-    /// In install order.
-    pub(crate) objects: Vec<Object>,
-    /// What the chart's `crds/` hold.
-    pub(crate) definitions: Vec<Json>,
-    /// Whether rendering it again would give something else.
-    pub(crate) changes_by_itself: bool,
-}
-
-impl Rendered {
-    pub(crate) fn kinds(&self) -> BTreeSet<Gvk> {
-        self.objects.iter().map(|object| object.gvk.clone()).collect()
-    }
-}
+use crate::release::{Digest, Gvk, Scope, plan};
 
 /// What was rendered, as it is sent.
 pub(crate) struct Desired {
@@ -109,7 +82,10 @@ impl Pass<'_> {
             namespace => Sight::Namespace(namespace.to_owned()),
         };
         let start = std::time::Instant::now();
-        let render = move || job.render(Rc::new(ClusterWorld::new(cluster, discovery, runtime, sight)));
+        let render = move || {
+            let world = ClusterWorld::new(cluster, discovery, runtime, sight);
+            job.render(Rc::new(world)).map_err(|error| chain(&error))
+        };
         let rendered = match tokio::task::spawn_blocking(render).await {
             Ok(rendered) => rendered,
             Err(panic) => match panic.try_into_panic() {
@@ -124,22 +100,7 @@ impl Pass<'_> {
 
     /// Makes the objects what is sent: names, namespaces, labels, owner.
     pub(crate) fn prepare(&self, mut rendered: Rendered, served: &ServedKinds) -> Result<Desired, Failure> {
-        let watch = &self.controller.entry.watch;
-        let context = prepare::Context {
-            release: self.release.clone(),
-            chart: self.controller.entry.chart.name().to_owned(),
-            owner: prepare::Owner {
-                gvk: Gvk {
-                    group: watch.gvk.group.clone(),
-                    version: watch.gvk.version.clone(),
-                    kind: watch.gvk.kind.clone(),
-                },
-                namespace: self.resource.namespace().to_owned(),
-                name: self.resource.name().to_owned(),
-                uid: self.resource.uid().to_owned(),
-            },
-            part_of: self.set.as_ref().to_owned(),
-        };
+        let context = rendering::context(&self.controller.entry, &self.resource);
         let scope = |gvk: &Gvk| {
             let served = served.get(gvk)?;
             Some(if served.namespaced { Scope::Namespaced } else { Scope::Cluster })
@@ -182,49 +143,4 @@ impl Pass<'_> {
 
 fn refused(error: &crate::release::Error) -> Failure {
     Failure::refused(Cause::Render, chain(error))
-}
-
-/// What a render needs, to be carried to another thread.
-struct Job {
-    entry: Arc<Entry>,
-    capabilities: Arc<Capabilities>,
-    spec: Json,
-    release: ReleaseId,
-    revision: u32,
-}
-
-impl Job {
-    /// Renders, and reads what was rendered. An error is the text the user is told.
-    fn render(&self, world: Rc<dyn render::World>) -> Result<Rendered, String> {
-        if !self.spec.is_object() {
-            return Err("failed to get spec: expected map[string]interface{}".to_owned());
-        }
-        let config = self.entry.values(&self.spec).map_err(|error| chain(&error))?;
-        let kube_version = &self.capabilities.kube_version().normalized;
-        let processed = values::process(&self.entry.chart, &config, kube_version).map_err(|error| error.to_string())?;
-        let Processed { chart, values, .. } = processed;
-        let compiled = self.entry.compiled(&chart)?;
-        let release = ReleaseInfo {
-            name: self.release.name.clone(),
-            namespace: self.release.namespace.clone(),
-            revision: i64::from(self.revision),
-            operation: if self.revision > 1 { Operation::Upgrade } else { Operation::Install },
-        };
-        let inputs = Inputs {
-            values: &values,
-            release: &release,
-            capabilities: &self.capabilities,
-            objects: &BTreeMap::new(),
-            limits: Limits::default(),
-        };
-        let rendered = render::render(&compiled, inputs, world).map_err(|error| error.to_string())?;
-        let sorted = manifest::sort(&rendered.files).map_err(|error| chain(&error))?;
-        if let Some(hook) = sorted.hooks.iter().find(|hook| hook.events.iter().any(|event| *event != Event::Test)) {
-            return Err(format!("{}: hooks are not supported yet, found `{}` `{}`", hook.path, hook.kind, hook.name));
-        }
-        let objects = sorted.objects().map_err(|error| chain(&error))?;
-        let changes_by_itself = rendered.used_chance_or_clock;
-        let definitions = chart.definitions().map_err(|error| chain(&error))?;
-        Ok(Rendered { manifest: sorted.text(), notes: rendered.notes, config, objects, definitions, changes_by_itself })
-    }
 }

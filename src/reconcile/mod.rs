@@ -14,6 +14,7 @@ mod pass;
 pub mod queue;
 mod recall;
 mod record;
+pub mod rendering;
 mod report;
 pub mod resource;
 

@@ -9,8 +9,9 @@ use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::{Context, Controller, Memo};
 use crate::reconcile::objects::SetId;
 use crate::reconcile::queue::Again;
+use crate::reconcile::rendering::{parent, release_of};
 use crate::reconcile::resource::{Key, Resource};
-use crate::release::{Digest, Gvk, ObjectId, ReleaseId, applyset, check_release_name, plan};
+use crate::release::{Digest, Gvk, ReleaseId, applyset, check_release_name, plan};
 
 /// A line of the log about the resource of a pass, with operator-sdk's fields.
 macro_rules! log {
@@ -110,22 +111,15 @@ impl<'a> Pass<'a> {
         key: &Key,
         resource: Arc<Resource>,
     ) -> Self {
-        let set: SetId = applyset::id(&Self::parent(controller, key)).into();
+        let set: SetId = applyset::id(&parent(&controller.entry.watch, key)).into();
         context.register(&set, controller, key);
-        let release = ReleaseId { name: key.name.clone(), namespace: key.namespace.clone() };
-        Self { context, controller, key: key.clone(), resource, release, set }
+        Self { context, controller, key: key.clone(), resource, release: release_of(key), set }
     }
 
     /// Forgets a resource that is gone, or no longer selected.
     pub(crate) fn forget(context: &Context, controller: &Controller, key: &Key) {
         controller.forget(key);
-        context.unregister(&applyset::id(&Self::parent(controller, key)));
-    }
-
-    fn parent(controller: &Controller, key: &Key) -> ObjectId {
-        let watch = &controller.entry.watch;
-        let (namespace, name) = (key.namespace.clone(), key.name.clone());
-        ObjectId { group: watch.gvk.group.clone(), kind: watch.gvk.kind.clone(), namespace, name }
+        context.unregister(&applyset::id(&parent(&controller.entry.watch, key)));
     }
 
     /// The pass itself.

@@ -60,17 +60,19 @@ pub struct Object {
 /// If a document is no YAML, or its head is of other types than Helm expects, in Helm's words.
 pub fn sort(files: &BTreeMap<String, String>) -> Result<Sorted, Error> {
     let mut sorted = Sorted::default();
-    for (path, text) in files {
-        if path.rsplit('/').next().is_some_and(|name| name.starts_with('_')) {
-            continue;
-        }
-        for text in split(text) {
-            sorted.add(path, text)?;
-        }
-    }
+    sorted.fill(files)?;
     sorted.hooks.sort_by(|a, b| order::install(&a.kind, &b.kind));
     sorted.documents.sort_by(|a, b| order::install(&a.kind, &b.kind));
     Ok(sorted)
+}
+
+/// The hooks of rendered files up to the document that makes [`sort`] fail, in the order of the files: what Helm shows
+/// then for debugging.
+pub fn hooks_before_fault(files: &BTreeMap<String, String>) -> Vec<Hook> {
+    let mut sorted = Sorted::default();
+    // The fault has been told by `sort`.
+    drop(sorted.fill(files));
+    sorted.hooks
 }
 
 /// The documents of a stored manifest, each with the template that the comment `# Source:` at its head, or at that of a
@@ -119,6 +121,18 @@ impl Sorted {
         Ok(objects)
     }
 
+    fn fill(&mut self, files: &BTreeMap<String, String>) -> Result<(), Error> {
+        for (path, text) in files {
+            if path.rsplit('/').next().is_some_and(|name| name.starts_with('_')) {
+                continue;
+            }
+            for text in split(text) {
+                self.add(path, text)?;
+            }
+        }
+        Ok(())
+    }
+
     fn add(&mut self, path: &str, text: &str) -> Result<(), Error> {
         let (document, head) = read(path, text)?;
         if !head.annotations.contains_key(labels::HOOK) {
@@ -154,7 +168,7 @@ impl Document {
 
 /// Splits a file at its lines that begin with `---`, wherever they stand, as Helm does: what follows in such a line
 /// belongs to the next document. Empty documents are left out.
-fn split(text: &str) -> Vec<&str> {
+pub fn split(text: &str) -> Vec<&str> {
     let text = text.trim_start();
     let mut ends = Vec::new();
     let mut starts = vec![0];

@@ -19,6 +19,7 @@ pub mod plan;
 pub mod prepare;
 pub mod projection;
 pub mod record;
+pub mod scope;
 
 pub use error::Error;
 pub use name::{ReleaseId, check_release_name};

@@ -92,16 +92,42 @@ impl Default for Capabilities {
 impl KubeVersion {
     /// Reads a version such as `v1.33.4-gke.1245000`; `None` if it does not begin with numbers and dots.
     pub fn parse(version: &str) -> Option<Self> {
-        let numbers = version.strip_prefix('v').unwrap_or(version);
+        Self::read(version).ok()
+    }
+
+    /// Reads a version, as `ParseGeneric` of k8s.io/apimachinery does: two or more numbers between dots, maybe a `v` before
+    /// them, and anything behind.
+    ///
+    /// # Errors
+    /// [`InvalidVersion`]
+    pub fn read(version: &str) -> Result<Self, InvalidVersion> {
+        let unreadable = || InvalidVersion::Unreadable(version.to_owned());
+        let numbers = version.trim_start();
+        let numbers = numbers.strip_prefix('v').unwrap_or(numbers);
         let end = numbers.find(|rune: char| rune != '.' && !rune.is_ascii_digit()).unwrap_or(numbers.len());
-        let (numbers, _) = numbers.split_at_checked(end)?;
-        let parts: Vec<u64> =
-            numbers.trim_end_matches('.').split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
-        let (major, minor) = (*parts.first()?, *parts.get(1)?);
-        let mut normalized = parts.clone();
-        normalized.resize(parts.len().max(3), 0);
-        let normalized: Vec<String> = normalized.iter().map(u64::to_string).collect();
-        Some(Self {
+        let numbers = numbers.get(..end).unwrap_or_default();
+        // Dots that nothing stands between belong to what follows.
+        let numbers = numbers.find("..").and_then(|end| numbers.get(..end)).unwrap_or(numbers).trim_end_matches('.');
+        if !numbers.starts_with(|rune: char| rune.is_ascii_digit()) {
+            return Err(unreadable());
+        }
+        let mut parts: Vec<u64> = Vec::new();
+        for part in numbers.split('.') {
+            parts.push(part.parse().map_err(|source| InvalidVersion::Number {
+                part: part.to_owned(),
+                version: version.to_owned(),
+                source,
+            })?);
+        }
+        let (Some(major), Some(minor)) = (parts.first(), parts.get(1)) else {
+            return Err(InvalidVersion::TooShort(version.to_owned()));
+        };
+        if let Some((first, _)) = numbers.split_once('.').filter(|(first, _)| first.starts_with('0') && *first != "0") {
+            return Err(InvalidVersion::LeadingZero { part: first.to_owned(), version: version.to_owned() });
+        }
+        let mut normalized: Vec<String> = parts.iter().map(u64::to_string).collect();
+        normalized.resize(parts.len().max(3), "0".to_owned());
+        Ok(Self {
             version: if version.starts_with('v') { version.to_owned() } else { format!("v{version}") },
             normalized: format!("v{}", normalized.join(".")),
             major: major.to_string(),
@@ -113,6 +139,38 @@ impl KubeVersion {
 /// A field without a tag.
 fn field(name: &'static str, value: Value) -> Field {
     Field { name, json: name, omit_empty: false, value }
+}
+
+/// Why a text is no version of Kubernetes, in the words of k8s.io/apimachinery.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidVersion {
+    /// It does not begin with a number.
+    #[error("could not parse {0:?} as version")]
+    Unreadable(String),
+    /// It has only one number.
+    #[error("illegal version string {0:?}")]
+    TooShort(String),
+    /// Its first number begins with a zero.
+    #[error("illegal zero-prefixed version component {part:?} in {version:?}")]
+    LeadingZero {
+        /// The number.
+        part: String,
+        /// The whole text.
+        version: String,
+    },
+    /// A number is too large.
+    #[error(
+        "illegal non-numeric version component {part:?} in {version:?}: strconv.ParseUint: parsing {part:?}: value out of range"
+    )]
+    Number {
+        /// The number.
+        part: String,
+        /// The whole text.
+        version: String,
+        /// Why it cannot be read.
+        #[source]
+        source: std::num::ParseIntError,
+    },
 }
 
 /// A method that takes nothing and gives `value`.

@@ -31,7 +31,7 @@ use crate::template::function::Functions;
 use crate::template::{Limits, Run};
 use crate::value::{Map, MapType, Value};
 
-pub use capabilities::{Capabilities, KubeVersion};
+pub use capabilities::{Capabilities, InvalidVersion, KubeVersion};
 pub use compiled::Compiled;
 pub use error::Error;
 pub use world::Lookup;

@@ -205,4 +205,12 @@ fn versions_of_kubernetes_keep_their_suffix() {
     assert_eq!((version.major.as_str(), version.minor.as_str()), ("1", "33"));
     assert_eq!(KubeVersion::parse("1.20").unwrap().normalized, "v1.20.0");
     assert_eq!(KubeVersion::parse("x"), None);
+    for (version, error) in [
+        ("x", "could not parse \"x\" as version"),
+        ("1", "illegal version string \"1\""),
+        ("1..2", "illegal version string \"1..2\""),
+        ("01.2", "illegal zero-prefixed version component \"01\" in \"01.2\""),
+    ] {
+        assert_eq!(KubeVersion::read(version).unwrap_err().to_string(), error);
+    }
 }

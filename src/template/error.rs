@@ -170,6 +170,11 @@ impl Error {
         self.0.context.as_deref()
     }
 
+    /// Go's text, where Helm's would leave out the way to a `fail`.
+    pub fn plain(&self) -> String {
+        self.bare().to_string()
+    }
+
     /// Go's text without the [`Error::context`].
     pub(crate) fn bare(&self) -> impl fmt::Display + '_ {
         Bare(self)

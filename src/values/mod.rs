@@ -19,7 +19,7 @@ mod tests;
 use serde_json::Value as Json;
 
 pub use coalesce::{Coalesced, coalesce};
-pub use process::{Processed, process};
+pub use process::{Checks, Processed, Schemas, process, process_with};
 
 /// Why values cannot be made.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]

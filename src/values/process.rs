@@ -40,17 +40,47 @@ pub enum Error {
     },
 }
 
+/// What is checked beside the values' shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checks<'a> {
+    /// The cluster's version as it is told, for instance `v1.33.4-gke.1245000`.
+    pub kube_version: &'a str,
+    /// The same as constraints are checked against it: `v1.33.4`.
+    pub normalized: &'a str,
+    /// Whether schemas must be met.
+    pub schemas: Schemas,
+}
+
+/// What is made of `values.schema.json`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schemas {
+    /// Values must meet it.
+    Enforced,
+    /// It is not looked at: `--skip-schema-validation`.
+    Skipped,
+}
+
 /// Chooses the sub-charts, merges the values, and checks them and the cluster's version, for instance `v1.33.0`.
 ///
 /// # Errors
 /// [`Error`], in Helm's words.
 pub fn process(chart: &Chart, user: &Json, kube_version: &str) -> Result<Processed, Error> {
+    process_with(chart, user, Checks { kube_version, normalized: kube_version, schemas: Schemas::Enforced })
+}
+
+/// Like [`process`], with a choice of checks.
+///
+/// # Errors
+/// [`Error`], in Helm's words.
+pub fn process_with(chart: &Chart, user: &Json, checks: Checks<'_>) -> Result<Processed, Error> {
     let chart = dependency::process(chart, user).map_err(Error::Dependencies)?;
     let Coalesced { values, warnings } = coalesce(&chart, user).map_err(Error::Values)?;
-    schema::validate(&chart, &values).map_err(Error::Schema)?;
+    if checks.schemas == Schemas::Enforced {
+        schema::validate(&chart, &values).map_err(Error::Schema)?;
+    }
     let wanted = &chart.metadata.kube_version;
-    if !wanted.is_empty() && !version::meets(wanted, kube_version) {
-        return Err(Error::KubeVersion { wanted: wanted.clone(), found: kube_version.to_owned() });
+    if !wanted.is_empty() && !version::meets(wanted, checks.normalized) {
+        return Err(Error::KubeVersion { wanted: wanted.clone(), found: checks.kube_version.to_owned() });
     }
     Ok(Processed { chart, values, warnings })
 }

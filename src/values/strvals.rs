@@ -54,6 +54,8 @@ pub enum Error {
     Shape { found: &'static str, wanted: &'static str },
     #[error("{0}")]
     Json(String),
+    #[error("{0}")]
+    File(String),
 }
 
 /// Reads `text` and sets what it assigns in `values`. After an error, `values` may hold a part of it.
@@ -61,15 +63,18 @@ pub enum Error {
 /// # Errors
 /// [`Error`], with Helm's text.
 pub fn parse_into(text: &str, kind: Kind, values: &mut Map<String, Json>) -> Result<(), Error> {
-    let mut parser = Parser { rest: text, kind, brackets: 0 };
-    loop {
-        parser.brackets = 0;
-        match parser.key(values, 0) {
-            Ok(()) => {}
-            Err(Stop::End) => return Ok(()),
-            Err(Stop::Error(error)) => return Err(error),
-        }
-    }
+    Parser { rest: text, kind, brackets: 0, read: None }.run(values)
+}
+
+/// What the file of that name holds, or why it cannot be read.
+pub type Reader<'a> = &'a mut dyn FnMut(&str) -> Result<String, String>;
+
+/// Like [`parse_into`], but each value is the name of a file, and becomes the text that `read` finds in it: `--set-file`.
+///
+/// # Errors
+/// [`Error`], with Helm's text; [`Error::File`] with that of `read`.
+pub fn parse_files_into(text: &str, read: Reader<'_>, values: &mut Map<String, Json>) -> Result<(), Error> {
+    Parser { rest: text, kind: Kind::String, brackets: 0, read: Some(read) }.run(values)
 }
 
 /// Like [`parse_into`], into an empty map.
@@ -80,6 +85,12 @@ pub fn parse(text: &str, kind: Kind) -> Result<Map<String, Json>, Error> {
     let mut values = Map::new();
     parse_into(text, kind, &mut values)?;
     Ok(values)
+}
+
+/// The object that `text` is as a whole, as `--set-json` takes it; `None` if it is none.
+pub fn json_object(text: &str) -> Option<Map<String, Json>> {
+    let object: Map<String, Json> = serde_json::from_str(text).ok()?;
+    Some(object.into_iter().map(|(key, value)| (key, floats(value))).collect())
 }
 
 /// The text is read to its end, or wrong.
@@ -102,9 +113,22 @@ struct Parser<'a> {
     kind: Kind,
     /// Indices read of the current key.
     brackets: usize,
+    /// Where values are names of files.
+    read: Option<Reader<'a>>,
 }
 
 impl Parser<'_> {
+    fn run(&mut self, values: &mut Map<String, Json>) -> Result<(), Error> {
+        loop {
+            self.brackets = 0;
+            match self.key(values, 0) {
+                Ok(()) => {}
+                Err(Stop::End) => return Ok(()),
+                Err(Stop::Error(error)) => return Err(error),
+            }
+        }
+    }
+
     fn next(&mut self) -> Option<char> {
         let mut chars = self.rest.chars();
         let next = chars.next();
@@ -253,28 +277,35 @@ impl Parser<'_> {
                 set(Json::String(String::new()));
                 return Err(Stop::End);
             }
-            Kind::Typed | Kind::String => set(match self.rest.strip_prefix('{') {
-                Some(rest) => {
+            Kind::Typed | Kind::String => {
+                let value = if let Some(rest) = self.rest.strip_prefix('{') {
                     self.rest = rest;
                     Json::Array(self.list()?)
-                }
-                None => self.value(&[',']).0,
-            }),
+                } else {
+                    let (text, _) = self.until(&[',']);
+                    self.value(text)?
+                };
+                set(value);
+            }
         }
         Ok(())
     }
 
-    fn value(&mut self, stops: &[char]) -> (Json, Option<char>) {
-        let (text, stop) = self.until(stops);
-        (if self.kind == Kind::String { Json::String(text) } else { typed(text) }, stop)
+    /// What a text means.
+    fn value(&mut self, text: String) -> Result<Json, Stop> {
+        Ok(match &mut self.read {
+            Some(read) => Json::String(read(&text).map_err(Error::File)?),
+            None if self.kind == Kind::String => Json::String(text),
+            None => typed(text),
+        })
     }
 
     fn list(&mut self) -> Result<Vec<Json>, Stop> {
         let mut list = Vec::new();
         loop {
-            let (value, stop) = self.value(&[',', '}']);
+            let (text, stop) = self.until(&[',', '}']);
             let Some(stop) = stop else { return Err(Error::OpenList.into()) };
-            list.push(value);
+            list.push(self.value(text)?);
             if stop == '}' {
                 self.rest = self.rest.strip_prefix(',').unwrap_or(self.rest);
                 return Ok(list);

@@ -151,3 +151,35 @@ fn a_schema_that_is_none_or_lies_elsewhere_is_told() {
         assert!(!told.contains("secret"), "{told}");
     }
 }
+
+#[test]
+fn values_that_name_files_become_what_the_files_hold() {
+    let mut asked = Vec::new();
+    let mut read = |name: &str| {
+        asked.push(name.to_owned());
+        if name == "absent" {
+            Err("open absent: no such file or directory".to_owned())
+        } else {
+            Ok(format!("<{name}>"))
+        }
+    };
+    let mut values = Map::new();
+    strvals::parse_files_into(r"a.b=x,c={y,z\,1},d[1]=x,e=", &mut read, &mut values).unwrap();
+    assert_eq!(Json::Object(values), json!({"a": {"b": "<x>"}, "c": ["<y>", "<z,1>"], "d": [null, "<x>"], "e": ""}));
+    for (text, error) in [
+        ("a=absent", "open absent: no such file or directory"),
+        ("a={x,absent", "list must terminate with '}'"),
+        ("a", "key \"a\" has no value"),
+    ] {
+        assert_eq!(
+            strvals::parse_files_into(text, &mut read, &mut Map::new()).unwrap_err().to_string(),
+            error,
+            "{text}"
+        );
+    }
+    assert_eq!(
+        asked,
+        ["x", "y", "z,1", "x", "absent", "x"],
+        "each file is read where it stands, an open list to its end"
+    );
+}

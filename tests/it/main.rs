@@ -12,6 +12,7 @@ mod charts;
 mod cli;
 mod oracle;
 mod release;
+mod template;
 mod tidy;
 mod values;
 mod yaml;

@@ -12,9 +12,10 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
+use crate::cli::template::offline::Offline;
 use crate::cli::template::stages::{self, Error, Rendering, Setting};
-use crate::diagnostic::chain;
-use crate::render::{Capabilities, KubeVersion, Operation, ReleaseInfo};
+use crate::render::{Operation, ReleaseInfo};
+use crate::values::Schemas;
 
 /// A chart to be rendered.
 #[derive(Debug, Deserialize)]
@@ -93,7 +94,7 @@ fn answer(request: Request) -> Answer {
 }
 
 fn fill(answer: &mut Answer, request: Request) -> Result<(), String> {
-    let text = |error: Error| chain(&error);
+    let text = |error: Error| error.message();
     let mut watch = Stopwatch(Instant::now());
     let mut user = Map::new();
     for path in &request.values_files {
@@ -103,7 +104,7 @@ fn fill(answer: &mut Answer, request: Request) -> Result<(), String> {
     let chart = stages::load(&request.chart).map_err(text)?;
     answer.load_ms = milliseconds(watch.lap());
     let setting = setting(request)?;
-    stages::check_release_name(&setting.release.name).map_err(text)?;
+    stages::check_name(&setting.release.name).map_err(text)?;
     let processed = stages::process_values(&chart, user, &setting).map_err(text)?;
     answer.values_ms = milliseconds(reading + watch.lap());
     let rendering = stages::render(processed, &setting).map_err(text)?;
@@ -121,11 +122,7 @@ fn fill(answer: &mut Answer, request: Request) -> Result<(), String> {
 }
 
 fn setting(request: Request) -> Result<Setting, String> {
-    let version = &request.kube_version;
-    let kube_version = match version.as_str() {
-        "" => Capabilities::default().kube_version().clone(),
-        _ => KubeVersion::parse(version).ok_or_else(|| format!("invalid kube version '{version}'"))?,
-    };
+    let capabilities = stages::capabilities(&request.kube_version, &request.api_versions);
     Ok(Setting {
         release: ReleaseInfo {
             name: request.release,
@@ -133,7 +130,9 @@ fn setting(request: Request) -> Result<Setting, String> {
             revision: 1,
             operation: Operation::Install,
         },
-        capabilities: Capabilities::assumed(kube_version).and(request.api_versions),
+        capabilities: capabilities.map_err(|error| error.message())?,
+        schemas: Schemas::Enforced,
+        world: Offline::default(),
     })
 }
 

@@ -233,15 +233,19 @@ impl Faults<'_> {
 /// Scopes of the kinds that `CustomResourceDefinitions` among the objects define.
 fn defined_scopes(rendered: &[Object]) -> BTreeMap<(String, String), Scope> {
     let definitions = rendered.iter().filter(|object| object.gvk.kind == "CustomResourceDefinition");
-    definitions
-        .filter_map(|object| {
-            let spec = object.body.get("spec")?;
-            let text = |value: Option<&Json>| Some(value?.as_str()?.to_owned());
-            let cluster = spec.get("scope")?.as_str()? == "Cluster";
-            let kind = (text(spec.get("group"))?, text(spec.pointer("/names/kind"))?);
-            Some((kind, if cluster { Scope::Cluster } else { Scope::Namespaced }))
-        })
-        .collect()
+    definitions.filter_map(|object| scope_in(object.body.get("spec")?)).collect()
+}
+
+/// Group and kind that a `CustomResourceDefinition` defines, and their scope.
+pub fn defined_scope(definition: &Json) -> Option<((String, String), Scope)> {
+    scope_in(definition.get("spec")?)
+}
+
+fn scope_in(spec: &Json) -> Option<((String, String), Scope)> {
+    let text = |value: Option<&Json>| Some(value?.as_str()?.to_owned());
+    let cluster = spec.get("scope")?.as_str()? == "Cluster";
+    let kind = (text(spec.get("group"))?, text(spec.pointer("/names/kind"))?);
+    Some((kind, if cluster { Scope::Cluster } else { Scope::Namespaced }))
 }
 
 /// Removes the null entries of maps: server-side apply would own them.

@@ -1,0 +1,162 @@
+//! From a resource to the objects that are sent: what of a pass is pure, so that the command line can show it too.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+use std::sync::Arc;
+
+use serde_json::Value as Json;
+
+use crate::catalog::Entry;
+use crate::chart;
+use crate::reconcile::resource::{Key, Resource};
+use crate::release::hook::Event;
+use crate::release::manifest::{self, Object};
+use crate::release::prepare::{Context, Owner};
+use crate::release::{self, Gvk, ObjectId, ReleaseId, applyset};
+use crate::render::{self, Capabilities, Inputs, Operation, ReleaseInfo};
+use crate::template::Limits;
+use crate::values::{self, Checks, Processed, Schemas, overrides, process};
+use crate::watches::Watch;
+
+/// What a chart rendered.
+#[derive(Debug)]
+pub struct Rendered {
+    /// The text of all objects, as Helm stores it.
+    pub manifest: String,
+    /// The text of NOTES.txt.
+    pub notes: String,
+    /// The values that were given beside the chart's own.
+    pub config: Json,
+    /// In install order.
+    pub objects: Vec<Object>,
+    /// What the chart's `crds/` hold.
+    pub definitions: Vec<Json>,
+    /// Whether rendering it again would give something else.
+    pub changes_by_itself: bool,
+}
+
+impl Rendered {
+    pub(crate) fn kinds(&self) -> BTreeSet<Gvk> {
+        self.objects.iter().map(|object| object.gvk.clone()).collect()
+    }
+}
+
+/// What a render needs, to be carried to another thread.
+#[derive(Debug)]
+pub struct Job {
+    /// The watch and its chart.
+    pub entry: Arc<Entry>,
+    /// `.Capabilities`
+    pub capabilities: Arc<Capabilities>,
+    /// The resource's `spec`.
+    pub spec: Json,
+    /// `.Release`
+    pub release: ReleaseId,
+    /// `.Release.Revision`, from 1.
+    pub revision: u32,
+}
+
+/// Why a resource's chart cannot be rendered. With its causes it is what the user is told.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The `spec` is no map; in helm-operator's words.
+    #[error("failed to get spec: expected map[string]interface{{}}")]
+    Spec,
+    /// An override cannot be read.
+    #[error(transparent)]
+    Override(overrides::Unreadable),
+    /// The values do not fit the chart, or the cluster is too old for it.
+    #[error(transparent)]
+    Values(process::Error),
+    /// A template fails.
+    #[error(transparent)]
+    Render(render::Error),
+    /// What was rendered are no objects.
+    #[error(transparent)]
+    Objects(release::Error),
+    /// The chart has a hook, which is not run.
+    #[error("{path}: hooks are not supported yet, found `{kind}` `{name}`")]
+    Hook {
+        /// The template.
+        path: String,
+        /// The hook's kind.
+        kind: String,
+        /// The hook's name.
+        name: String,
+    },
+    /// A file in `crds/` is no manifest.
+    #[error(transparent)]
+    Definitions(chart::Error),
+}
+
+impl Job {
+    /// Renders, and reads what was rendered.
+    ///
+    /// # Errors
+    /// [`Error`]
+    pub fn render(&self, world: Rc<dyn render::World>) -> Result<Rendered, Error> {
+        if !self.spec.is_object() {
+            return Err(Error::Spec);
+        }
+        let config = self.entry.values(&self.spec).map_err(Error::Override)?;
+        let kube_version = self.capabilities.kube_version();
+        let checks = Checks {
+            kube_version: &kube_version.version,
+            normalized: &kube_version.normalized,
+            schemas: Schemas::Enforced,
+        };
+        let processed = values::process_with(&self.entry.chart, &config, checks).map_err(Error::Values)?;
+        let Processed { chart, values, .. } = processed;
+        let compiled = self.entry.compiled(&chart).map_err(Error::Render)?;
+        let release = ReleaseInfo {
+            name: self.release.name.clone(),
+            namespace: self.release.namespace.clone(),
+            revision: i64::from(self.revision),
+            operation: if self.revision > 1 { Operation::Upgrade } else { Operation::Install },
+        };
+        let inputs = Inputs {
+            values: &values,
+            release: &release,
+            capabilities: &self.capabilities,
+            objects: &BTreeMap::new(),
+            limits: Limits::default(),
+        };
+        let rendered = render::render(&compiled, inputs, world).map_err(Error::Render)?;
+        let sorted = manifest::sort(&rendered.files).map_err(Error::Objects)?;
+        if let Some(hook) = sorted.hooks.iter().find(|hook| hook.events.iter().any(|event| *event != Event::Test)) {
+            let (path, kind, name) = (hook.path.clone(), hook.kind.clone(), hook.name.clone());
+            return Err(Error::Hook { path, kind, name });
+        }
+        let objects = sorted.objects().map_err(Error::Objects)?;
+        let changes_by_itself = rendered.used_chance_or_clock;
+        let definitions = chart.definitions().map_err(Error::Definitions)?;
+        Ok(Rendered { manifest: sorted.text(), notes: rendered.notes, config, objects, definitions, changes_by_itself })
+    }
+}
+
+/// The resource of a watch as the parent of its ApplySet.
+pub fn parent(watch: &Watch, key: &Key) -> ObjectId {
+    let (namespace, name) = (key.namespace.clone(), key.name.clone());
+    ObjectId { group: watch.gvk.group.clone(), kind: watch.gvk.kind.clone(), namespace, name }
+}
+
+/// The release of a resource.
+pub fn release_of(key: &Key) -> ReleaseId {
+    ReleaseId { name: key.name.clone(), namespace: key.namespace.clone() }
+}
+
+/// What all objects of a resource are marked with before they are sent.
+pub fn context(entry: &Entry, resource: &Resource) -> Context {
+    let (key, gvk) = (resource.key(), &entry.watch.gvk);
+    Context {
+        chart: entry.chart.name().to_owned(),
+        part_of: applyset::id(&parent(&entry.watch, &key)),
+        release: release_of(&key),
+        owner: Owner {
+            gvk: Gvk { group: gvk.group.clone(), version: gvk.version.clone(), kind: gvk.kind.clone() },
+            namespace: key.namespace,
+            name: key.name,
+            uid: resource.uid().to_owned(),
+        },
+    }
+}
