@@ -1,6 +1,6 @@
 use std::collections::BTreeMap;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use super::*;
 use crate::chart::{Chart, File, load};

@@ -203,3 +203,154 @@ fn help_tells_the_flags_and_not_those_without_effect() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+/// A project of two watches on one chart, and what `--cr` says of a resource in it.
+fn of_resource(resource: &str, args: &[&str]) -> anyhow::Result<(String, String, bool)> {
+    let folder = testbed::guard::Folder::new("chart-operator-template-")?;
+    let chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\n";
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n\
+                    data: {size: {{ .Values.size | quote }}, to: {{ .Values.to | quote }}, at: {{ .Release.Namespace }}}\n\
+                    ---\napiVersion: example.com/v1\nkind: Till\nmetadata: {name: till}\n\
+                    ---\napiVersion: v1\nkind: Namespace\nmetadata: {name: annex}\n\
+                    {{ if .Values.broken }}{{ .Values.no.such.value }}{{ end }}";
+    let watches = "- {group: example.com, version: v1, kind: Shop, chart: shop, overrideValues: {to: $TO},\n\
+                   \x20  selector: {matchLabels: {open: \"yes\"}}}\n";
+    for (file, text) in [
+        ("shop/Chart.yaml", chart),
+        ("shop/values.yaml", "size: 1\n"),
+        ("shop/templates/all.yaml", template),
+        ("watches.yaml", watches),
+    ] {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap_or(&path))?;
+        fs::write(path, text)?;
+    }
+    let mut command = program(folder.path(), folder.path());
+    command.args(["--cr", "-"]).args(args).env("TO", "here");
+    let found = output(command, resource)?;
+    Ok((String::from_utf8(found.stdout)?, String::from_utf8(found.stderr)?, found.status.success()))
+}
+
+const SHOP: &str = "apiVersion: example.com/v1\nkind: Shop\n\
+                    metadata: {name: corner, namespace: town, uid: u1, labels: {open: \"yes\"}}\n\
+                    spec: {size: 7, to: elsewhere}\n";
+
+/// What is applied for [`SHOP`]: cluster-scoped objects name their owner in annotations, others by reference.
+const APPLIED: &str = r#"---
+# Source: shop/templates/all.yaml
+apiVersion: v1
+kind: Namespace
+metadata:
+  annotations:
+    meta.helm.sh/release-name: corner
+    meta.helm.sh/release-namespace: town
+    operator-sdk/primary-resource: town/corner
+    operator-sdk/primary-resource-type: Shop.example.com
+  labels:
+    app.kubernetes.io/managed-by: Helm
+    applyset.kubernetes.io/part-of: applyset-Zs3M7707k3AGlXTiaJAfKXLQFcygZlqAgMRBb0bZ1Bc-v1
+    helm.sdk.operatorframework.io/chart: shop
+  name: annex
+---
+# Source: shop/templates/all.yaml
+apiVersion: v1
+data:
+  at: town
+  size: "7"
+  to: here
+kind: ConfigMap
+metadata:
+  annotations:
+    meta.helm.sh/release-name: corner
+    meta.helm.sh/release-namespace: town
+  labels:
+    app.kubernetes.io/managed-by: Helm
+    applyset.kubernetes.io/part-of: applyset-Zs3M7707k3AGlXTiaJAfKXLQFcygZlqAgMRBb0bZ1Bc-v1
+    helm.sdk.operatorframework.io/chart: shop
+  name: corner
+  namespace: town
+  ownerReferences:
+  - apiVersion: example.com/v1
+    blockOwnerDeletion: true
+    controller: true
+    kind: Shop
+    name: corner
+    uid: u1
+---
+# Source: shop/templates/all.yaml
+apiVersion: example.com/v1
+kind: Till
+metadata:
+  annotations:
+    meta.helm.sh/release-name: corner
+    meta.helm.sh/release-namespace: town
+  labels:
+    app.kubernetes.io/managed-by: Helm
+    applyset.kubernetes.io/part-of: applyset-Zs3M7707k3AGlXTiaJAfKXLQFcygZlqAgMRBb0bZ1Bc-v1
+    helm.sdk.operatorframework.io/chart: shop
+  name: till
+  namespace: town
+  ownerReferences:
+  - apiVersion: example.com/v1
+    blockOwnerDeletion: true
+    controller: true
+    kind: Shop
+    name: corner
+    uid: u1
+"#;
+
+#[test]
+fn a_resource_is_rendered_as_it_is_applied() -> anyhow::Result<()> {
+    let (printed, told, done) = of_resource(SHOP, &[])?;
+    assert!(done, "{told}");
+    assert_eq!(printed, APPLIED);
+    assert_eq!(
+        told,
+        "warning: shop/templates/all.yaml: example.com/Till town/till is taken for namespaced, its kind is not known here\n"
+    );
+    Ok(())
+}
+
+#[test]
+fn what_a_resource_lacks_is_assumed() -> anyhow::Result<()> {
+    let bare = "apiVersion: example.com/v1\nkind: Shop\nmetadata: {name: corner}\n";
+    let (printed, told, done) = of_resource(bare, &["-n", "village", "-s", "templates/all.yaml"])?;
+    assert!(done && told.contains("since its watch selects `open=yes`"), "{told}");
+    for text in ["  at: village\n", "  size: \"1\"\n", "  to: here\n", "    uid: \"\"\n", "  namespace: village\n"] {
+        assert!(printed.contains(text), "{text}: {printed}");
+    }
+    let (printed, _, done) = of_resource(bare, &["--namespace", ""])?;
+    assert!(done && printed.contains("    kind: Shop\n    name: corner\n"), "{printed}");
+    let two = format!("{bare}---\n{SHOP}");
+    let (printed, _, done) = of_resource(&two, &[])?;
+    assert!(done && printed.contains("  at: default\n") && printed.contains("  at: town\n"), "{printed}");
+    Ok(())
+}
+
+#[test]
+fn a_resource_that_cannot_be_rendered_is_told_why() -> anyhow::Result<()> {
+    let broken = SHOP.replace("size: 7", "broken: true");
+    for (resource, args, texts) in [
+        (broken.as_str(), &[][..], &["Error: ", "nil pointer", "--> shop/templates/all.yaml:"][..]),
+        (&SHOP.replace("corner", "Corner!"), &[], &["Error: invalid release name"]),
+        (
+            &SHOP.replace("Shop", "Shpo"),
+            &[],
+            &["has no watch for `example.com/v1, Kind=Shpo`", "did you mean `example.com/v1, Kind=Shop`?"],
+        ),
+        (SHOP, &["-n", "village"], &["in the namespace `town`, --namespace says `village`"]),
+        (SHOP, &["shop"], &["the watches file tells the chart", "hint: "]),
+        (SHOP, &["--set", "size=2"], &["there are no values beside", "hint: "]),
+        (SHOP, &["--output-dir", "x"], &["nothing is written to files"]),
+        (SHOP, &["--watches-file", "none.yaml"], &["cannot read `none.yaml`"]),
+        ("a: b: c\n", &[], &["error: ", "--> -:1:1"]),
+        ("- a\n", &[], &["expected a resource, a map"]),
+        ("# nothing\n", &[], &["expected a resource, found none"]),
+        ("kind: Shop\n", &[], &["`apiVersion`, `kind` and `metadata.name`"]),
+    ] {
+        let (printed, told, done) = of_resource(resource, args)?;
+        assert!(!done && printed.is_empty(), "{resource}: {printed}");
+        assert!(texts.iter().all(|text| told.contains(text)), "{texts:?}: {told}");
+    }
+    Ok(())
+}

@@ -8,8 +8,8 @@ use std::path::PathBuf;
 
 use serde_json::{Map, Value as Json};
 
-use super::stages::Error;
 use crate::chart::values_file;
+use crate::cli::template::stages::Error;
 use crate::values::strvals::{self, Kind};
 
 /// The flags that give values, each in the order of its values.

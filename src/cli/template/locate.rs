@@ -6,9 +6,9 @@ use std::fs;
 use std::io::{self, Read as _};
 use std::path::{Component, Path, PathBuf};
 
-use super::given::is_remote;
-use super::stages::Error;
 use crate::chart::{self, Chart, files};
+use crate::cli::template::given::is_remote;
+use crate::cli::template::stages::Error;
 
 /// How much of a file Helm looks at to tell what it is.
 const HEAD: usize = 512;

@@ -6,8 +6,8 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use super::offline::Offline;
-use super::stages::Error;
+use crate::cli::template::offline::Offline;
+use crate::cli::template::stages::Error;
 use crate::functions::{self, Host};
 use crate::template::{self, Limits, Run, Set};
 use crate::value::Value;

@@ -8,8 +8,8 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::stages::{Definitions, Error, Rendering, add, trimmed};
 use crate::chart::ignore;
+use crate::cli::template::stages::{Definitions, Error, Rendering, add, trimmed};
 use crate::release::hook::{Event, Hook};
 use crate::release::manifest::{self, Sorted};
 

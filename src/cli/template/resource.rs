@@ -12,9 +12,9 @@ use std::sync::Arc;
 use anyhow::Context as _;
 use serde_json::{Map, Value as Json, json};
 
-use super::offline::Offline;
-use super::{Args, Failure, given, stages, tell};
 use crate::catalog::{self, Entry};
+use crate::cli::template::offline::Offline;
+use crate::cli::template::{Args, Failure, given, stages, tell};
 use crate::diagnostic::{Diagnostic, Place, Source, chain, suggestion};
 use crate::reconcile::rendering::{self, Job, Rendered, release_of};
 use crate::reconcile::resource::Resource;

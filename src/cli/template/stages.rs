@@ -9,8 +9,8 @@ use std::{fs, io};
 
 use serde_json::{Map, Value as Json};
 
-use crate::cli::template::offline::Offline;
 use crate::chart::{Chart, archive, files, values_file};
+use crate::cli::template::offline::Offline;
 use crate::diagnostic::{Diagnostic, chain};
 use crate::release::manifest::{self, Sorted};
 use crate::release::{self, check_release_name};

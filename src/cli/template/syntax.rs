@@ -9,7 +9,7 @@ use std::ffi::OsString;
 
 use clap::Command;
 
-use super::csv;
+use crate::cli::template::csv;
 use crate::watches::duration;
 
 /// What kind of value a flag takes.
