@@ -15,6 +15,7 @@ mod map;
 mod number;
 mod object;
 mod print;
+mod quote;
 mod string;
 mod types;
 
@@ -27,6 +28,7 @@ pub use list::{Elem, List};
 pub use map::{Map, MapType};
 pub use number::{Int, IntKind, format_float, shortest_digits};
 pub use object::{Field, Method, Object};
+pub use quote::{Alphabet, is_print, quote, quote_rune, quote_with};
 pub use string::{Str, decode_utf8};
 pub use types::{Kind, Signature, Type};
 

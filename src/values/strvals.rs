@@ -4,6 +4,7 @@
 
 use serde_json::{Map, Value as Json};
 
+use crate::value::{Alphabet, quote, quote_rune};
 use crate::values::go_type;
 
 /// Highest index of a list.
@@ -30,11 +31,11 @@ pub enum Kind {
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the messages say it")]
 pub enum Error {
-    #[error("key {0:?} has no value")]
+    #[error("key {} has no value", quote(.0.as_bytes()))]
     NoValue(String),
-    #[error("key {0:?} has no value (cannot end with ,)")]
+    #[error("key {} has no value (cannot end with ,)", quote(.0.as_bytes()))]
     EndsWithComma(String),
-    #[error("key map {0:?} has no value")]
+    #[error("key map {} has no value", quote(.0.as_bytes()))]
     NoMapValue(String),
     #[error("value name nested level is greater than maximum supported nested level of {MAX_DEPTH}")]
     TooDeep,
@@ -207,7 +208,7 @@ impl Parser<'_> {
         }
         let (text, stop) = self.until(&['[', '.', '=']);
         if !text.is_empty() {
-            let characters: Vec<String> = text.chars().map(|c| format!("{c:?}")).collect();
+            let characters: Vec<String> = text.chars().map(|c| quote_rune(c, Alphabet::Unicode)).collect();
             return Err(Error::AfterIndex(characters.join(" ")).into());
         }
         match stop {
@@ -261,7 +262,7 @@ impl Parser<'_> {
         if stop.is_none() {
             return Err(Stop::End);
         }
-        let fault = |what| Error::Index(format!("strconv.Atoi: parsing {text:?}: {what}")).into();
+        let fault = |what| Error::Index(format!("strconv.Atoi: parsing {}: {what}", quote(text.as_bytes()))).into();
         text.parse().map_err(|error: std::num::ParseIntError| match error.kind() {
             std::num::IntErrorKind::PosOverflow | std::num::IntErrorKind::NegOverflow => fault("value out of range"),
             _ => fault("invalid syntax"),
@@ -419,7 +420,9 @@ fn json_fault(error: &serde_json::Error, text: &str) -> String {
     if error.is_eof() {
         return "unexpected EOF".to_owned();
     }
-    let first = text.chars().next().unwrap_or_default();
+    // Go looks at bytes, and takes each for a character.
+    let first = text.bytes().next().map(char::from).unwrap_or_default();
     let opens_value = matches!(first, '{' | '[' | '"' | '-' | '0'..='9' | 't' | 'f' | 'n');
-    if opens_value { error.to_string() } else { format!("invalid character {first:?} looking for beginning of value") }
+    let first = quote_rune(first, Alphabet::Unicode);
+    if opens_value { error.to_string() } else { format!("invalid character {first} looking for beginning of value") }
 }

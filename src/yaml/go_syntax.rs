@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::value::format_float;
+use crate::value::{format_float, quote};
 use crate::yaml::NodeValue;
 
 /// `fmt.Sprintf("%#v", value)` of what the original decodes.
@@ -28,7 +28,7 @@ fn print(value: &NodeValue, out: &mut String) {
             let _infallible = write!(out, "{uint:#x}");
         }
         NodeValue::Float(float) => out.push_str(&format_float(*float)),
-        NodeValue::String(text) => quote(text, out),
+        NodeValue::String(text) => out.push_str(&quote(text.as_bytes())),
         NodeValue::Sequence(items) => {
             out.push_str("[]interface {}{");
             for (index, item) in items.iter().enumerate() {
@@ -56,31 +56,4 @@ fn print(value: &NodeValue, out: &mut String) {
             out.push('}');
         }
     }
-}
-
-/// `strconv.Quote`.
-fn quote(text: &str, out: &mut String) {
-    out.push('"');
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => out.extend(['\\', c]),
-            '\x07' => out.push_str("\\a"),
-            '\x08' => out.push_str("\\b"),
-            '\x0C' => out.push_str("\\f"),
-            '\n' => out.push_str("\\n"),
-            '\r' => out.push_str("\\r"),
-            '\t' => out.push_str("\\t"),
-            '\x0B' => out.push_str("\\v"),
-            '\'' => out.push(c),
-            _ if c.escape_debug().count() == 1 => out.push(c),
-            _ => {
-                let _infallible = match u32::from(c) {
-                    code @ (0..0x20 | 0x7F) => write!(out, "\\x{code:02x}"),
-                    code @ 0..0x10000 => write!(out, "\\u{code:04x}"),
-                    code => write!(out, "\\U{code:08x}"),
-                };
-            }
-        }
-    }
-    out.push('"');
 }
