@@ -275,11 +275,17 @@ static VERSION: LazyLock<Regex> = LazyLock::new(|| {
         r"\Av?([0-9]+)(\.[0-9]+)?(\.[0-9]+)?(?:-([0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*))?(?:\+[0-9A-Za-z\-]+(?:\.[0-9A-Za-z\-]+)*)?\z",
     )
 });
-static COMPARISON: LazyLock<Regex> = LazyLock::new(|| regex(&format!(r"\A\s*({OPERATORS})\s*({PATTERN})\s*\z")));
-static COMPARISONS: LazyLock<Regex> = LazyLock::new(|| regex(&format!(r"({OPERATORS})\s*({PATTERN})")));
-static RANGE: LazyLock<Regex> = LazyLock::new(|| regex(&format!(r"\s*({PATTERN})\s+-\s+({PATTERN})\s*")));
+/// What Go's `\s` is; Rust's has the spaces of Unicode too.
+const SPACE: &str = r"[\t\n\f\r ]";
+
+static COMPARISON: LazyLock<Regex> =
+    LazyLock::new(|| regex(&format!(r"\A{SPACE}*({OPERATORS}){SPACE}*({PATTERN}){SPACE}*\z")));
+static COMPARISONS: LazyLock<Regex> = LazyLock::new(|| regex(&format!(r"({OPERATORS}){SPACE}*({PATTERN})")));
+static RANGE: LazyLock<Regex> =
+    LazyLock::new(|| regex(&format!(r"{SPACE}*({PATTERN}){SPACE}+-{SPACE}+({PATTERN}){SPACE}*")));
 static GROUP: LazyLock<Regex> = LazyLock::new(|| {
-    regex(&format!(r"\A(\s*({OPERATORS})\s*({PATTERN})\s*)((?:\s+|,\s*)({OPERATORS})\s*({PATTERN})\s*)*\z"))
+    let one = format!("({OPERATORS}){SPACE}*({PATTERN}){SPACE}*");
+    regex(&format!(r"\A({SPACE}*{one})((?:{SPACE}+|,{SPACE}*){one})*\z"))
 });
 
 #[expect(clippy::expect_used, reason = "the patterns are constants, and a test compiles each of them")]
@@ -335,7 +341,7 @@ mod tests {
                 assert!(!meets(constraint, version), "{version} does not meet {constraint}");
             }
         }
-        for constraint in ["", "foo", ">> 1", "1.2.3.4", "1 ||"] {
+        for constraint in ["", "foo", ">> 1", "1.2.3.4", "1 ||", ">=1.0\u{a0}", "<\u{2003}2", "1\u{b}"] {
             assert!(!meets(constraint, "1.0.0"), "{constraint:?} is no constraint");
         }
     }
