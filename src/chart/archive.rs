@@ -8,6 +8,7 @@ use std::io::{self, Read};
 use flate2::read::MultiGzDecoder;
 
 use crate::chart::File;
+use crate::value::quote;
 
 /// Most bytes a chart may have, unpacked, all sub-charts together.
 pub const MAX_SIZE: u64 = 100 * 1024 * 1024;
@@ -22,7 +23,7 @@ pub enum Error {
     #[error("chart illegally contains absolute paths")]
     AbsolutePath,
     /// A file that lies in no directory.
-    #[error("chart illegally contains content outside the base directory: {0:?}")]
+    #[error("chart illegally contains content outside the base directory: {}", quote(.0.as_bytes()))]
     OutsideBase(String),
     /// A path such as `chart/../x`.
     #[error("chart illegally references parent directory")]
@@ -30,8 +31,11 @@ pub enum Error {
     /// A path such as `chart/c:/x`.
     #[error("chart contains illegally named files")]
     DriveLetter,
+    /// A path such as `Chart.yaml/x`.
+    #[error("chart yaml not in base directory")]
+    MetadataOutsideBase,
     /// A path that is not UTF-8.
-    #[error("chart contains a file whose name is not UTF-8: {0:?}")]
+    #[error("chart contains a file whose name is not UTF-8: {}", quote(.0.as_bytes()))]
     NotUtf8(String),
     /// More than [`MAX_SIZE`].
     #[error("decompressed chart is larger than the maximum size {MAX_SIZE}")]
@@ -54,10 +58,10 @@ pub fn unpack(archive: &[u8], budget: &mut u64) -> Result<Vec<File>, Error> {
     for entry in tar.entries().map_err(Error::Damaged)? {
         let mut entry = entry.map_err(Error::Damaged)?;
         let path = entry.path_bytes().into_owned();
-        if entry.header().entry_type().is_dir()
-            || entry.header().entry_type().is_pax_global_extensions()
-            || path.ends_with(b"/")
-        {
+        let kind = entry.header().entry_type();
+        // The oldest archives know no types: a directory is one by its name.
+        let untyped = entry.header().as_old().linkflag == [0];
+        if kind.is_dir() || kind.is_pax_global_extensions() || untyped && path.ends_with(b"/") {
             continue;
         }
         let name = safe_name(&path)?;
@@ -98,6 +102,9 @@ fn safe_name(path: &[u8]) -> Result<String, Error> {
     let mut chars = name.chars();
     if chars.next().is_some_and(|c| c.is_ascii_alphabetic()) && chars.as_str().starts_with(":/") {
         return Err(Error::DriveLetter);
+    }
+    if path.split(delimiter).next() == Some("Chart.yaml") {
+        return Err(Error::MetadataOutsideBase);
     }
     Ok(name)
 }

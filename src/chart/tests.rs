@@ -199,10 +199,25 @@ fn an_archive_that_reaches_out_of_the_chart_or_is_none_is_refused() {
         ("web/c:/x", "chart contains illegally named files"),
         ("Chart.yaml", "chart illegally contains content outside the base directory: \"Chart.yaml\""),
         ("web/", "no files in chart archive"),
+        ("\u{a0}\u{7f}", "chart illegally contains content outside the base directory: \"\\u00a0\\x7f\""),
+        ("Chart.yaml/x", "chart yaml not in base directory"),
+        ("Chart.yaml/../x", "chart illegally references parent directory"),
     ] {
         let error_found = load::from_archive(&tgz(&[(name, b"")])).unwrap_err();
         assert_eq!(error_found.to_string(), error, "{name}");
     }
+    // What says that it is a file is one, whatever its name ends with.
+    let mut file = tar::Header::new_gnu();
+    file.set_entry_type(tar::EntryType::Regular);
+    file.set_path("web/").unwrap();
+    file.set_size(0);
+    file.set_cksum();
+    let mut tgz = GzEncoder::new(Vec::new(), Compression::fast());
+    tgz.write_all(file.as_bytes()).unwrap();
+    assert_eq!(
+        load::from_archive(&tgz.finish().unwrap()).unwrap_err().to_string(),
+        "chart illegally contains content outside the base directory: \"web/\""
+    );
     let mut bomb = GzEncoder::new(Vec::new(), Compression::fast());
     bomb.write_all(&tar_header("web/x", 2 << 30)).unwrap();
     let bomb = bomb.finish().unwrap();
