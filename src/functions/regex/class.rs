@@ -8,6 +8,9 @@ pub(crate) const NOTHING: &str = r"[^\x{0}-\x{10FFFF}]";
 const BAD_ESCAPE: &str = "invalid escape sequence";
 const BAD_RANGE: &str = "invalid character class range";
 
+/// The scripts whose names have four letters; others of that length are abbreviations.
+const SHORT_SCRIPTS: [&str; 9] = ["ahom", "cham", "kawi", "lisu", "miao", "modi", "newa", "thai", "toto"];
+
 /// Reads `[…]` at the beginning of `from`; gives it translated, and the rest.
 pub(crate) fn bracketed(from: &str) -> Result<(String, &str), String> {
     let mut rest = from.get(1..).unwrap_or_default();
@@ -120,9 +123,28 @@ fn property<'p>(from: &'p str, sign: char, after: &'p str) -> Result<(String, &'
         Some(name) => (sign == 'p', name),
         None => (sign == 'P', name),
     };
-    let plain = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    let class = format!("\\{}{{{name}}}", if negated { 'P' } else { 'p' });
-    if plain && regex::Regex::new(&class).is_ok() { Ok((class, rest)) } else { Err(wrong(BAD_RANGE, text)) }
+    match (class_named(name), negated) {
+        (Some(class), false) => Ok((class, rest)),
+        (Some(class), true) => Ok((format!("[^{class}]"), rest)),
+        (None, _) => Err(wrong(BAD_RANGE, text)),
+    }
+}
+
+/// The class of a category or a script. Go looks a name up without its case, spaces, hyphens and underscores, and knows
+/// scripts by their long names only.
+fn class_named(name: &str) -> Option<String> {
+    let name: String = name.chars().filter(|rune| !matches!(rune, ' ' | '-' | '_')).collect();
+    if !name.bytes().all(|byte| byte.is_ascii_alphabetic()) {
+        return None;
+    }
+    let name = name.to_ascii_lowercase();
+    if matches!(name.as_str(), "cs" | "surrogate") {
+        return Some(NOTHING.to_owned());
+    }
+    let short = name.len() == 4 && !SHORT_SCRIPTS.contains(&name.as_str());
+    let classes = [format!("\\p{{gc={name}}}"), format!("\\p{{sc={name}}}")];
+    let is_class = |class: &String| !name.starts_with("is") && regex::Regex::new(class).is_ok();
+    classes.into_iter().take(if short { 1 } else { 2 }).find(is_class)
 }
 
 /// An escape that stands for one character: its code, and the rest.

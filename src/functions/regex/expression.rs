@@ -58,7 +58,7 @@ impl Expression {
 
     /// Whether it matches anywhere.
     pub(crate) fn is_match(&self, text: &[u8]) -> bool {
-        self.regex.is_match(&Text::new(text).readable)
+        self.find_from(&Text::new(text).readable, 0).is_some()
     }
 
     /// The leftmost match.

@@ -89,16 +89,26 @@ struct Translator<'p> {
 /// # Errors
 /// Go's text without `error parsing regexp: `.
 pub(crate) fn translate(pattern: &[u8]) -> Result<Pattern, String> {
-    let whole = std::str::from_utf8(pattern).map_err(|error| {
-        let bad = pattern.get(error.valid_up_to()..).unwrap_or_default();
-        wrong("invalid UTF-8", &String::from_utf8_lossy(bad))
-    })?;
+    let whole = match std::str::from_utf8(pattern) {
+        Ok(whole) => whole,
+        Err(error) => return Err(not_utf8(pattern, error.valid_up_to())),
+    };
     let flags = Flags { fold: false, lines: false, dot_all: false, lazy: false };
     let current = Group::new("", flags);
     let mut translator = Translator { whole, rest: whole, flags, groups: Vec::new(), current, names: Vec::new() };
     translator.run()?;
     translator.current.finish_alternative();
     Ok(Pattern { text: translator.current.before, names: translator.names })
+}
+
+/// The error of a pattern that is UTF-8 up to `valid`: what is wrong before, or that byte.
+fn not_utf8(pattern: &[u8], valid: usize) -> String {
+    // A sign that no pattern has: an error that shows it was made only there.
+    const END: char = '\u{10FFFF}';
+    let (before, bad) = pattern.split_at_checked(valid).unwrap_or((pattern, b""));
+    let before = format!("{}{END}", String::from_utf8_lossy(before));
+    let earlier = translate(before.as_bytes()).err().filter(|error| !error.contains(END));
+    earlier.unwrap_or_else(|| wrong("invalid UTF-8", &String::from_utf8_lossy(bad)))
 }
 
 impl<'p> Translator<'p> {
