@@ -55,12 +55,9 @@ impl Number {
             !matches!(exponent, Some('e' | 'E' | 'p' | 'P'))
         });
         let parts = split.last().and_then(|index| text.split_at_checked(index));
-        let parsed = parts.and_then(|(re, im)| {
-            Some(Complex { re: parse_float(re.as_bytes())?, im: parse_float(im.strip_suffix('i')?.as_bytes())? })
-        });
-        parsed
-            .map(|complex| Self::empty(literal).with_complex(complex))
-            .ok_or_else(|| "syntax error scanning complex number".to_owned())
+        let parts = parts.and_then(|(re, im)| Some((re, im.strip_suffix('i')?)));
+        let (re, im) = parts.ok_or_else(|| NO_COMPLEX.to_owned())?;
+        Ok(Self::empty(literal).with_complex(Complex { re: complex_part(re)?, im: complex_part(im)? }))
     }
 
     fn with_complex(mut self, complex: Complex) -> Self {
@@ -118,6 +115,19 @@ impl Number {
             _ => Err(format!("{} overflows int", self.text)),
         }
     }
+}
+
+const NO_COMPLEX: &str = "syntax error scanning complex number";
+
+/// One part of a complex number: `fmt`'s scanner knows no prefixes but `0x`, and hands the rest to `strconv.ParseFloat`.
+fn complex_part(text: &str) -> Result<f64, String> {
+    let digits = text.trim_start_matches(['+', '-']).to_ascii_lowercase();
+    if digits.is_empty() || digits.starts_with("0b") || digits.starts_with("0o") {
+        return Err(NO_COMPLEX.to_owned());
+    }
+    let fault = |what| format!("strconv.ParseFloat: parsing {}: {what}", quote(text.as_bytes()));
+    let float = parse_any_float(text.as_bytes()).ok_or_else(|| fault("invalid syntax"))?;
+    if float.is_finite() { Ok(float) } else { Err(fault("value out of range")) }
 }
 
 fn is_float_syntax(text: &[u8]) -> bool {
@@ -190,6 +200,11 @@ fn parse_int(literal: &[u8]) -> Option<i64> {
 
 /// `strconv.ParseFloat`; a number beyond the range of floats is refused.
 fn parse_float(literal: &[u8]) -> Option<f64> {
+    parse_any_float(literal).filter(|float| float.is_finite())
+}
+
+/// A number beyond the range of floats is infinite.
+fn parse_any_float(literal: &[u8]) -> Option<f64> {
     let text = std::str::from_utf8(literal).ok()?;
     let (sign, digits) = match text.strip_prefix('-') {
         Some(digits) => (-1.0, digits),
@@ -199,7 +214,7 @@ fn parse_float(literal: &[u8]) -> Option<f64> {
         Some(hex) => hex_float(&without_underscores(hex, true)?)?,
         None => decimal_float(&without_underscores(digits, false)?)?,
     };
-    magnitude.is_finite().then_some(sign * magnitude)
+    Some(sign * magnitude)
 }
 
 fn decimal_float(text: &str) -> Option<f64> {

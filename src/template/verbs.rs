@@ -432,8 +432,8 @@ fn float_text(float: f64, verb: char, flags: Flags) -> Option<String> {
         return Some(format_float(float));
     }
     let text = match (verb, flags.precision) {
-        ('e' | 'E', precision) => go_exponent(&format!("{float:.*e}", precision.unwrap_or(6))),
-        ('f' | 'F', precision) => format!("{float:.*}", precision.unwrap_or(6)),
+        ('e' | 'E', precision) => go_exponent(&with_exponent(float, precision.unwrap_or(6))),
+        ('f' | 'F', precision) => with_decimals(float, precision.unwrap_or(6)),
         ('x' | 'X', precision) => hex_float(float, precision),
         ('b', _) => binary_float(float),
         (_, None) => format_float(float),
@@ -441,6 +441,22 @@ fn float_text(float: f64, verb: char, flags: Flags) -> Option<String> {
     };
     let text = if flags.sharp && verb != 'b' { keep_point(&text, verb, flags.precision) } else { text };
     Some(if matches!(verb, 'G' | 'E' | 'X') { text.to_uppercase() } else { text })
+}
+
+/// No float has more decimals or digits that are not 0, and Rust writes no more than 65,535.
+const ALL_DIGITS: usize = 1_100;
+
+/// `1.50`
+fn with_decimals(float: f64, decimals: usize) -> String {
+    let zeros = "0".repeat(decimals.saturating_sub(ALL_DIGITS));
+    format!("{float:.*}{zeros}", decimals.min(ALL_DIGITS))
+}
+
+/// `1.50e7`
+fn with_exponent(float: f64, decimals: usize) -> String {
+    let text = format!("{float:.*e}", decimals.min(ALL_DIGITS));
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    format!("{mantissa}{}e{exponent}", "0".repeat(decimals.saturating_sub(ALL_DIGITS)))
 }
 
 /// `1.5e7` as Go writes it: `1.5e+07`.
@@ -452,7 +468,7 @@ fn go_exponent(text: &str) -> String {
 
 /// `%g` with a number of significant digits.
 fn general(float: f64, precision: usize) -> String {
-    let rounded = format!("{float:.*e}", precision - 1);
+    let rounded = with_exponent(float, (precision - 1).min(ALL_DIGITS));
     let (mantissa, exponent) = rounded.split_once('e').unwrap_or((&rounded, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let digits: String = mantissa.chars().filter(char::is_ascii_digit).collect();
