@@ -2,6 +2,8 @@
 #
 #   CARGO_FLAGS   given to every cargo command that takes them, such as `--locked` or `--offline`
 #   KUBECTL       the kubectl of `install` and `uninstall`
+#   SECONDS       how long `fuzz` spends on each target
+#   TARGETS       which targets `fuzz` runs, such as `TARGETS=yaml`
 #   ARGS          arguments for the operator that `run` starts, such as `ARGS=--help`
 
 SHELL := /usr/bin/env bash
@@ -12,6 +14,8 @@ CARGO ?= cargo
 CARGO_FLAGS ?=
 KUBECTL ?= kubectl
 ARGS ?=
+SECONDS ?= 60
+TARGETS ?= $(notdir $(wildcard tests/golden/fuzz/*))
 
 ##@ Everyday
 
@@ -60,6 +64,14 @@ test-cluster: ## Tests against a real kube-apiserver, which is built first if it
 .PHONY: test-long
 test-long: export TEST_LONG = 1
 test-long: test-unit test-cluster ## The same tests with every case of the long suites, of which `test` takes a sample
+
+.PHONY: fuzz
+fuzz: ## Look for texts that break what reads them; needs cargo-fuzz and a nightly compiler
+	cp Cargo.lock fuzz/Cargo.lock
+	cd fuzz && $(CARGO) +nightly fuzz build --sanitizer none
+	ulimit -s 65536; cd fuzz; for target in $(TARGETS); do mkdir -p corpus/$$target; \
+	  $(CARGO) +nightly fuzz run --sanitizer none $$target corpus/$$target ../tests/golden/fuzz/$$target -- \
+	    -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=4096; done
 
 .PHONY: bench
 bench: ## Measure, and print the numbers beside the targets

@@ -10,8 +10,11 @@
 mod architecture;
 mod charts;
 mod cli;
+mod fuzz;
 mod oracle;
 mod release;
+#[path = "../../fuzz/src/targets/mod.rs"]
+mod targets;
 mod template;
 mod tidy;
 mod values;
