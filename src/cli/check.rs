@@ -9,12 +9,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use clap::{Args as ClapArgs, ValueEnum};
-use jiff::Timestamp;
-use rand::Rng as _;
-use serde_json::{Map, Value as Json, json};
+use serde_json::{Map, Value as Json};
 
 use crate::analysis::{self, Sample, Subject};
 use crate::chart::{self, File, files};
+use crate::cli::offline::Offline;
 use crate::cli::{RENDER_STACK, print, report};
 use crate::diagnostic::{Diagnostic, Severity, Source, chain};
 use crate::render::World;
@@ -65,7 +64,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
 
 /// Everything found, in order, and how many charts were looked at.
 fn check(args: &Args) -> anyhow::Result<(Vec<Diagnostic>, usize)> {
-    let mut checking = Checking { found: Vec::new(), samples: Vec::new(), world: Rc::new(Offline), charts: 0 };
+    let mut checking =
+        Checking { found: Vec::new(), samples: Vec::new(), world: Rc::new(Offline::default()), charts: 0 };
     for path in &args.cr {
         let text = fs::read_to_string(path).with_context(|| format!("cannot read `{}`", path.display()))?;
         let (samples, faults) = analysis::samples(&shown(path), &text);
@@ -195,25 +195,4 @@ fn named_charts(text: &str) -> BTreeSet<String> {
     let entries = document.iter().flat_map(yaml::Node::items);
     let charts = entries.filter_map(|entry| entry.get("chart")?.as_str());
     charts.filter(|chart| Path::new(chart).exists()).map(str::to_owned).collect()
-}
-
-/// Clock and chance are real; look-ups find nothing and names are not resolved.
-struct Offline;
-
-impl World for Offline {
-    fn now(&self) -> Timestamp {
-        Timestamp::now()
-    }
-
-    fn random(&self, buffer: &mut [u8]) {
-        rand::rng().fill_bytes(buffer);
-    }
-
-    fn resolve_host(&self, _name: &str) -> Option<String> {
-        None
-    }
-
-    fn lookup(&self, _api_version: &str, _kind: &str, _namespace: &str, _name: &str) -> Result<Json, String> {
-        Ok(json!({}))
-    }
 }

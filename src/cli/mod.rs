@@ -7,6 +7,7 @@
 mod address;
 mod check;
 mod completion;
+mod offline;
 mod report;
 pub mod run;
 mod serve;

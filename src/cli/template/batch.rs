@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use crate::cli::template::offline::Offline;
+use crate::cli::offline::Offline;
 use crate::cli::template::stages::{self, Error, Rendering, Setting};
 use crate::render::{Operation, ReleaseInfo};
 use crate::values::Schemas;
@@ -113,7 +113,7 @@ fn fill(answer: &mut Answer, request: Request) -> Result<(), String> {
     if let Ok(sorted) = &sorted {
         answer.output = Some(rendering.print(sorted));
     }
-    let Rendering { chart, rendered } = rendering;
+    let Rendering { chart, rendered, .. } = rendering;
     let crds = chart.crds().into_iter();
     answer.crds = crds.map(|crd| (crd.path, String::from_utf8_lossy(&crd.file.data).into_owned())).collect();
     answer.manifests = rendered.files;

@@ -9,7 +9,6 @@ mod given;
 mod locate;
 mod name;
 mod namespace;
-mod offline;
 mod output;
 mod resource;
 mod stages;
@@ -22,9 +21,9 @@ use std::io::{self, Write as _};
 use anyhow::Context as _;
 use clap::{ArgAction, Args as ClapArgs};
 
-use self::offline::Offline;
 use self::stages::{Error, Setting};
 use crate::cli::RENDER_STACK;
+use crate::cli::offline::Offline;
 use crate::diagnostic::Diagnostic;
 use crate::render::{Operation, ReleaseInfo};
 use crate::values::Schemas;

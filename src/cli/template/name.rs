@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cli::template::offline::Offline;
+use crate::cli::offline::Offline;
 use crate::cli::template::stages::Error;
 use crate::functions::{self, Host};
 use crate::template::{self, Limits, Run, Set};

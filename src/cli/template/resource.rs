@@ -13,7 +13,7 @@ use anyhow::Context as _;
 use serde_json::{Map, Value as Json, json};
 
 use crate::catalog::{self, Entry};
-use crate::cli::template::offline::Offline;
+use crate::cli::offline::Offline;
 use crate::cli::template::{Args, Failure, given, stages, tell};
 use crate::diagnostic::{Diagnostic, Place, Source, chain, suggestion};
 use crate::reconcile::rendering::{self, Job, Rendered, release_of};

@@ -10,7 +10,7 @@ use std::{fs, io};
 use serde_json::{Map, Value as Json};
 
 use crate::chart::{Chart, archive, files, values_file};
-use crate::cli::template::offline::Offline;
+use crate::cli::offline::Offline;
 use crate::diagnostic::{Diagnostic, chain};
 use crate::release::manifest::{self, Sorted};
 use crate::release::{self, check_release_name};
@@ -148,6 +148,8 @@ pub(super) struct Setting {
 pub(super) struct Rendering {
     pub(super) chart: Chart,
     pub(super) rendered: Rendered,
+    /// Taking templates apart takes a tenth of the time that parsing them does: it can wait for the end.
+    _compiled: Compiled,
 }
 
 /// Reads a values file and puts it over `values`.
@@ -215,7 +217,7 @@ pub(super) fn render(processed: Processed, setting: &Setting) -> Result<Renderin
     };
     let compiled = Compiled::new(&chart).map_err(Error::Render)?;
     let rendered = render::render(&compiled, inputs, Rc::new(setting.world)).map_err(Error::Render)?;
-    Ok(Rendering { chart, rendered })
+    Ok(Rendering { chart, rendered, _compiled: compiled })
 }
 
 impl Rendering {

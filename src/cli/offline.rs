@@ -12,7 +12,7 @@ use crate::render::World;
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Offline {
     /// Whether names of hosts are resolved: `--enable-dns`.
-    pub(super) dns: bool,
+    pub(in crate::cli) dns: bool,
 }
 
 impl World for Offline {
