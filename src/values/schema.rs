@@ -30,6 +30,14 @@ pub struct Error(
     pub Vec<Faults>,
 );
 
+impl Error {
+    /// Helm's text, to the letter: every chart's ends with a line break.
+    #[must_use]
+    pub fn helm_text(&self) -> String {
+        format!("{self}\n")
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("values don't meet the specifications of the schema(s) in the following chart(s):")?;

@@ -99,6 +99,7 @@ impl Error {
     pub(super) fn message(&self) -> String {
         match self {
             Self::Load(error) => chain(error),
+            Self::Process(process::Error::Schema(error)) => error.helm_text(),
             // In the others Helm's words for the cause are there already, or left out.
             _ => self.to_string(),
         }
