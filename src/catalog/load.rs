@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value as Json};
 
-use crate::catalog::{Catalog, Entry, Error, charts};
+use crate::catalog::{Catalog, Entry, Error, charts, limits};
 use crate::chart::{Chart, files};
 use crate::diagnostic::{Diagnostic, chain};
 use crate::functions;
@@ -46,7 +46,8 @@ pub fn entry(watch: Watch, env: Env<'_>) -> Result<Entry, Vec<Diagnostic>> {
             let mut names = Vec::new();
             charts(&chart, "", &mut names);
             let compiled = Mutex::new([(names, compiled)].into());
-            Ok(Entry { watch, chart, compiled, overrides, overridden: texts })
+            let limits = limits(watch.budget);
+            Ok(Entry { watch, chart, compiled, overrides, limits, overridden: texts })
         }
         (loaded, overridden) => Err(loaded.err().into_iter().chain(overridden.err()).flatten().collect()),
     }

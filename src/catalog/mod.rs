@@ -11,8 +11,9 @@ use serde_json::Value as Json;
 use crate::chart::Chart;
 use crate::diagnostic::Diagnostic;
 use crate::render::{self, Compiled};
+use crate::template::Limits;
 use crate::values::overrides;
-use crate::watches::Watch;
+use crate::watches::{Budget, Watch};
 
 pub use load::{Overridden, entry, load, overridden};
 
@@ -36,6 +37,8 @@ pub struct Entry {
     compiled: Mutex<BTreeMap<Vec<String>, Arc<Compiled>>>,
     /// `overrideValues` and `overrides`, evaluated: what is merged over every `spec`.
     pub overrides: Json,
+    /// How much rendering may use.
+    pub limits: Limits,
     /// `overrideValues` as evaluated, for the event that names each.
     pub overridden: Vec<(String, String)>,
 }
@@ -63,6 +66,19 @@ impl Entry {
         let fresh = Arc::new(Compiled::new(chart)?);
         compiled.insert(names, Arc::clone(&fresh));
         Ok(fresh)
+    }
+}
+
+/// The limits that a watch sets, and the defaults of the others.
+fn limits(budget: Budget) -> Limits {
+    let usual = Limits::default();
+    Limits {
+        steps: budget.steps.unwrap_or(usual.steps),
+        output: budget.output.unwrap_or(usual.output),
+        memory: budget.memory.unwrap_or(usual.memory),
+        depth: budget.depth.unwrap_or(usual.depth),
+        crypto: budget.crypto.unwrap_or(usual.crypto),
+        time: budget.time.unwrap_or(usual.time),
     }
 }
 

@@ -1,5 +1,8 @@
 //! The world that templates see when they are rendered for a resource.
 
+use std::cell::Cell;
+use std::time::{Duration, Instant};
+
 use k8s_openapi::jiff::Timestamp;
 use kube::core::GroupVersionKind;
 use kube::core::params::ListParams;
@@ -29,12 +32,15 @@ pub struct ClusterWorld {
     discovery: Discovery,
     runtime: Handle,
     scope: Scope,
+    start: Instant,
+    /// How long calls took.
+    waited: Cell<Duration>,
 }
 
 impl ClusterWorld {
     /// The world as `scope` may see it; calls run on `runtime`.
     pub fn new(cluster: Cluster, discovery: Discovery, runtime: Handle, scope: Scope) -> Self {
-        Self { cluster, discovery, runtime, scope }
+        Self { cluster, discovery, runtime, scope, start: Instant::now(), waited: Cell::new(Duration::ZERO) }
     }
 
     async fn find(&self, gvk: &GroupVersionKind, namespace: &str, name: &str) -> Result<Json, Error> {
@@ -86,6 +92,10 @@ impl World for ClusterWorld {
         Timestamp::now()
     }
 
+    fn elapsed(&self) -> Option<Duration> {
+        Some(self.start.elapsed().saturating_sub(self.waited.get()))
+    }
+
     fn random(&self, buffer: &mut [u8]) {
         rand::rng().fill_bytes(buffer);
     }
@@ -98,7 +108,9 @@ impl World for ClusterWorld {
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Json, String> {
         let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
         let gvk = GroupVersionKind::gvk(group, version, kind);
+        let start = Instant::now();
         let found = self.runtime.block_on(self.find(&gvk, namespace, name));
+        self.waited.set(self.waited.get() + start.elapsed());
         found.map_err(|error| error.message())
     }
 }

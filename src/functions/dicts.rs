@@ -2,10 +2,12 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
+use std::collections::BTreeSet;
+
 use crate::functions::cast::text_of;
 use crate::functions::defaults::is_empty;
 use crate::template::function::Rest;
-use crate::value::{Kind, Map, MapType, Str, Value};
+use crate::value::{Kind, Map, MapType, Str, Value, meter};
 
 /// `dict`: keys and values in turn; a key without a value gets "".
 pub(crate) fn dict(Rest(items): Rest<Value>) -> Map {
@@ -64,6 +66,7 @@ pub(crate) fn pick(map: Map, Rest(keys): Rest<Str>) -> Map {
 
 /// `omit`: a map without these keys.
 pub(crate) fn omit(map: Map, Rest(keys): Rest<Str>) -> Map {
+    let keys: BTreeSet<Str> = keys.into_iter().collect();
     map.entries().into_iter().filter(|(key, _)| !keys.contains(key)).collect()
 }
 
@@ -135,7 +138,7 @@ fn merge_all(map: Map, sources: &[Map], winner: Winner) -> Result<Map, String> {
 /// What mergo 1.0.2 does to maps: nested maps of the source are shared with the destination, not copied. `open` are the
 /// pairs being merged: maps that contain themselves come to an end.
 fn merge_into(into: &Map, from: &Map, winner: Winner, open: &mut Vec<(Map, Map)>) -> Result<(), String> {
-    if into.ptr_eq(from) || open.iter().any(|(a, b)| a.ptr_eq(into) && b.ptr_eq(from)) {
+    if into.ptr_eq(from) || open.iter().any(|(a, b)| a.ptr_eq(into) && b.ptr_eq(from)) || !meter::enter(open.len()) {
         return Ok(());
     }
     open.push((into.clone(), from.clone()));
@@ -155,6 +158,9 @@ fn merge_entry(
     (winner, foreign): (Winner, bool),
     open: &mut Vec<(Map, Map)>,
 ) -> Result<(), String> {
+    if !meter::visit(0) {
+        return Ok(());
+    }
     let ours = into.get(&key);
     match (&ours, &theirs, winner) {
         (_, Value::Nil, Winner::Destination) => {}

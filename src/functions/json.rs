@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use serde_json::Value as Json;
 
-use crate::value::{Int, Kind, Str, Value, shortest_digits};
+use crate::value::{Int, Kind, Str, Value, meter, shortest_digits};
 
 /// Which characters a writer escapes beside those JSON demands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +37,9 @@ pub(crate) fn pretty(value: &Value) -> Result<Vec<u8>, String> {
     Ok(writer.out)
 }
 
+/// Never shown: the limit that is reached is reported in its place.
+const NO_ROOM: &str = "there is no room left for it";
+
 struct Writer {
     out: Vec<u8>,
     html: Html,
@@ -45,6 +48,9 @@ struct Writer {
 
 impl Writer {
     fn value(&mut self, value: &Value, depth: usize) -> Result<(), String> {
+        if !meter::visit(self.out.len()) {
+            return Err(NO_ROOM.to_owned());
+        }
         if depth > MAX_DEPTH {
             let name = value.type_name();
             return Err(format!("json: unsupported value: encountered a cycle via {name}"));
@@ -145,6 +151,10 @@ impl Writer {
     }
 
     fn string(&mut self, text: &Str) {
+        // A character may take six bytes.
+        if !meter::claim(self.out.len().saturating_add(text.len().saturating_mul(3))) {
+            return;
+        }
         self.out.push(b'"');
         for rune in text.to_text().chars() {
             self.rune(rune);

@@ -1,6 +1,6 @@
 //! `encoding/json`'s reader: numbers are floats, and errors are Go's.
 
-use crate::value::{Elem, List, Map, MapType, Str, Value, decode_utf8};
+use crate::value::{Elem, List, Map, MapType, Str, Value, decode_utf8, meter};
 
 /// How deep arrays and objects may be nested; Go allows 10,000.
 const MAX_DEPTH: usize = 1_000;
@@ -86,6 +86,9 @@ impl Reader<'_> {
     }
 
     fn value_from(&mut self, first: u8, depth: usize) -> Result<Value, String> {
+        if !meter::visit(0) {
+            return Err(END.to_owned());
+        }
         match first {
             b'{' | b'[' if depth >= MAX_DEPTH => Err("exceeded max depth".to_owned()),
             b'{' => self.object(depth + 1).map(Value::Map),

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use crate::functions::cast::{NIL_DEREFERENCE, elements, text_of, to_int64};
 use crate::functions::defaults::is_empty;
 use crate::template::function::Rest;
-use crate::value::{Elem, List, Value};
+use crate::value::{Elem, List, Value, meter};
 
 /// What Go's `append` gives where there is nothing to append.
 const NIL_LIST: Value = Value::List(List::nil(Elem::Any));
@@ -108,6 +108,9 @@ pub(crate) fn concat(Rest(lists): Rest<Value>) -> Result<Value, String> {
             Value::Nil => return Err(NIL_DEREFERENCE.to_owned()),
             other => elements(other).ok_or_else(|| format!("Cannot concat type {} as list", other.kind()))?,
         };
+        if !meter::claim((all.len() + items.len()) * size_of::<Value>()) {
+            break;
+        }
         all.extend_from_slice(&items);
     }
     Ok(if all.is_empty() { NIL_LIST } else { Value::list(all) })
@@ -155,6 +158,9 @@ pub(crate) fn chunk(size: i64, list: Value) -> Result<Value, String> {
 
 /// `sortAlpha`: the texts of the elements in byte order; of a scalar its own text.
 pub(crate) fn sort_alpha(list: Value) -> Value {
+    if !meter::claim_texts(elements(&list).map_or(0, |items| items.len()), 0) {
+        return list;
+    }
     let mut texts: Vec<_> = match elements(&list) {
         // Sprig hands a list of texts on as it is.
         Some(_) if matches!(&list, Value::List(list) if list.is_nil() && list.elem() == Elem::String) => return list,

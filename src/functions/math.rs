@@ -5,7 +5,7 @@
 use crate::functions::cast::{IntError, MAX_ELEMENTS, parse_int, to_float64, to_int64};
 use crate::functions::decimal::Decimal;
 use crate::template::function::Rest;
-use crate::value::{Elem, List, Str, Value};
+use crate::value::{Elem, List, Str, Value, meter};
 
 const DIVISION_BY_ZERO: &str = "runtime error: integer divide by zero";
 
@@ -160,7 +160,8 @@ pub(crate) fn until(count: i64) -> Result<Value, String> {
     until_step(0, count, if count < 0 { -1 } else { 1 })
 }
 
-/// `untilStep`: from `start` to before `stop`; empty where the step leads away. Refused above [`MAX_ELEMENTS`].
+/// `untilStep`: from `start` to before `stop`; empty where the step leads away. Refused above [`MAX_ELEMENTS`], and
+/// where there is no memory for it.
 pub(crate) fn until_step(start: i64, stop: i64, step: i64) -> Result<Value, String> {
     let items = steps(start, stop, step)?.into_iter().map(Value::int).collect();
     Ok(Value::List(List::new(Elem::Int, items)))
@@ -173,7 +174,8 @@ fn steps(start: i64, stop: i64, step: i64) -> Result<Vec<i64>, String> {
     }
     let distance = stop.abs_diff(start);
     let count = distance.div_ceil(step.unsigned_abs());
-    match i64::try_from(count).ok().filter(|count| *count <= MAX_ELEMENTS) {
+    let room = meter::claim(usize::try_from(count).unwrap_or(usize::MAX).saturating_mul(size_of::<Value>()));
+    match i64::try_from(count).ok().filter(|count| room && *count <= MAX_ELEMENTS) {
         Some(count) => Ok((0..count).map(|index| start.wrapping_add(step.wrapping_mul(index))).collect()),
         None => Err(format!("the list would have {count} elements, more than {MAX_ELEMENTS}")),
     }

@@ -5,7 +5,7 @@
 //! socket; what it must know of the world it asks [`World`].
 //!
 //! Where Go would die of memory, a function refuses: texts of more than 64 MiB and lists of more than a million elements
-//! are not made out of a count.
+//! are not made out of a count, and nothing is made that [`crate::value::meter`] has no room for.
 
 mod case;
 mod cast;
@@ -37,7 +37,8 @@ mod tests;
 
 pub use world::{Host, World};
 
-use crate::template::function::{Function, Functions, IntoBody};
+use crate::functions::crypto::price;
+use crate::template::function::{Function, Functions, IntoBody, Price};
 
 /// All functions by name.
 pub fn table() -> Functions {
@@ -64,6 +65,11 @@ struct Table(Functions);
 impl Table {
     fn add<Marker, F: IntoBody<Marker>>(&mut self, name: &'static str, function: F) {
         self.0.insert(Function::new(name, function));
+    }
+
+    /// A function whose calls cost something.
+    fn add_priced<Marker, F: IntoBody<Marker>>(&mut self, name: &'static str, function: F, price: Price) {
+        self.0.insert(Function::new(name, function).priced(price));
     }
 
     /// The same function under several names.
@@ -236,19 +242,19 @@ impl Table {
 
     fn crypto(&mut self) {
         self.add("adler32sum", crypto::adler32sum);
-        self.add("bcrypt", crypto::bcrypt);
+        self.add_priced("bcrypt", crypto::bcrypt, |_| price::BCRYPT);
         self.add("buildCustomCert", crypto::build_custom_cert);
         self.add("decryptAES", crypto::decrypt_aes);
-        self.add("derivePassword", crypto::derive_password);
+        self.add_priced("derivePassword", crypto::derive_password, |_| price::SCRYPT);
         self.add("encryptAES", crypto::encrypt_aes);
-        self.add("genCA", crypto::gen_ca);
-        self.add("genCAWithKey", crypto::gen_ca_with_key);
-        self.add("genPrivateKey", crypto::gen_private_key);
-        self.add("genSelfSignedCert", crypto::gen_self_signed);
-        self.add("genSelfSignedCertWithKey", crypto::gen_self_signed_with_key);
-        self.add("genSignedCert", crypto::gen_signed);
-        self.add("genSignedCertWithKey", crypto::gen_signed_with_key);
-        self.add("htpasswd", crypto::htpasswd);
+        self.add_priced("genCA", crypto::gen_ca, |_| price::USUAL_KEY);
+        self.add_priced("genCAWithKey", crypto::gen_ca_with_key, |_| price::SIGNATURE);
+        self.add_priced("genPrivateKey", crypto::gen_private_key, price::private_key);
+        self.add_priced("genSelfSignedCert", crypto::gen_self_signed, |_| price::USUAL_KEY);
+        self.add_priced("genSelfSignedCertWithKey", crypto::gen_self_signed_with_key, |_| price::SIGNATURE);
+        self.add_priced("genSignedCert", crypto::gen_signed, |_| price::USUAL_KEY);
+        self.add_priced("genSignedCertWithKey", crypto::gen_signed_with_key, |_| price::SIGNATURE);
+        self.add_priced("htpasswd", crypto::htpasswd, |_| price::BCRYPT);
         self.add("sha1sum", crypto::sha1sum);
         self.add("sha256sum", crypto::sha256sum);
         self.add("sha512sum", crypto::sha512sum);

@@ -2,10 +2,12 @@
 
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
+use std::collections::BTreeSet;
+
 use crate::functions::cast::{MAX_STRING, elements, text_of};
 use crate::functions::unicode::{is_space, map_runes, to_lower, to_title, to_upper};
 use crate::template::function::Rest;
-use crate::value::{Elem, Map, MapType, Str, Value, decode_utf8};
+use crate::value::{Elem, Map, MapType, Str, Value, decode_utf8, meter};
 
 const NEGATIVE_COUNT: &str = "strings: negative Repeat count";
 const OVERFLOW: &str = "strings: Repeat output length overflow";
@@ -17,7 +19,7 @@ pub(crate) fn trim(text: Str) -> Str {
 
 /// `trimAll` and `trimall`: any of the characters of `cutset` at both ends.
 pub(crate) fn trim_all(cutset: Str, text: Str) -> Str {
-    let cutset: Vec<char> = cutset.chars().collect();
+    let cutset: BTreeSet<char> = cutset.chars().collect();
     trimmed(&text, |rune| cutset.contains(&rune)).into()
 }
 
@@ -109,9 +111,9 @@ pub(crate) fn repeat(count: i64, text: Str) -> Result<Str, String> {
     Ok(text.as_ref().repeat(count).into())
 }
 
-/// Refuses to make a string of more than [`MAX_STRING`] bytes.
+/// Refuses to make a string of more than [`MAX_STRING`] bytes, or than there is memory for.
 pub(crate) fn within_bounds(length: usize) -> Result<(), String> {
-    if length <= MAX_STRING {
+    if meter::claim(length) && length <= MAX_STRING {
         return Ok(());
     }
     Err(format!("the result would have {length} bytes, more than {MAX_STRING}"))
@@ -222,6 +224,9 @@ pub(crate) fn to_strings(value: Value) -> Value {
 }
 
 fn texts_of(value: &Value) -> Vec<Str> {
+    if !meter::claim_texts(elements(value).map_or(0, |items| items.len()), 0) {
+        return Vec::new();
+    }
     match (elements(value), value) {
         (Some(items), _) => items.iter().filter(|item| !matches!(item, Value::Nil)).map(text_of).collect(),
         (None, Value::Nil) => Vec::new(),
@@ -245,14 +250,25 @@ pub(crate) fn cat(Rest(values): Rest<Value>) -> Str {
 
 /// `squote`: in single quotes, nothing escaped, nil left out.
 pub(crate) fn squote(Rest(values): Rest<Value>) -> Str {
-    let quoted = |value: &Value| [b"'", &*value.print(), b"'"].concat();
+    let quoted = |value: &Value| {
+        let text = value.print();
+        if meter::claim(text.len()) { [b"'", &*text, b"'"].concat() } else { Vec::new() }
+    };
     let texts: Vec<Vec<u8>> = values.iter().filter(|value| !matches!(value, Value::Nil)).map(quoted).collect();
     texts.join(&b" "[..]).into()
 }
 
 /// `quote`: as `%q` prints texts, nil left out.
 pub(crate) fn quote(Rest(values): Rest<Value>) -> String {
-    let quoted = |value: &Value| crate::functions::unicode::quoted(&text_of(value));
+    let quoted = |value: &Value| {
+        let text = text_of(value);
+        // Each byte may take four.
+        if meter::claim(text.len().saturating_mul(2)) {
+            crate::functions::unicode::quoted(&text)
+        } else {
+            String::new()
+        }
+    };
     let texts: Vec<String> = values.iter().filter(|value| !matches!(value, Value::Nil)).map(quoted).collect();
     texts.join(" ")
 }
@@ -273,6 +289,9 @@ pub(crate) fn splitn(separator: Str, count: i64, text: Str) -> Value {
 }
 
 fn numbered(parts: Vec<Str>) -> Value {
+    if !meter::claim_texts(2 * parts.len(), 0) {
+        return Value::Nil;
+    }
     let named = |(index, part)| (Str::from(format!("_{index}")), Value::String(part));
     Value::Map(Map::from_entries(MapType::String, parts.into_iter().enumerate().map(named).collect()))
 }
@@ -284,7 +303,7 @@ fn pieces(separator: &[u8], count: usize, text: &[u8]) -> Vec<Str> {
     }
     let mut parts = Vec::new();
     let mut rest = text;
-    while parts.len() + 1 < count {
+    while parts.len() + 1 < count && meter::visit(parts.len() * size_of::<Str>()) {
         let next = if separator.is_empty() {
             let width = decode_utf8(rest).map_or(0, |(_, width)| width);
             rest.split_at_checked(width).filter(|(_, after)| !after.is_empty())

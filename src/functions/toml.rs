@@ -3,7 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
 use crate::functions::dates::{Time, format_time};
-use crate::value::{IntKind, Kind, Map, MapType, Str, Value, format_float};
+use crate::value::{IntKind, Kind, Map, MapType, Str, Value, format_float, meter};
 
 /// How deep tables may be nested; a map that contains itself would have no end.
 const MAX_DEPTH: usize = 500;
@@ -70,6 +70,9 @@ fn table_entries(value: &Value) -> Option<Vec<(Str, Value)>> {
     value.as_map().map(Map::entries).or_else(|| struct_entries(value))
 }
 
+/// Never shown: the limit that is reached is reported in its place.
+const NO_ROOM: &str = "there is no room left for it";
+
 struct Writer {
     out: Vec<u8>,
 }
@@ -77,6 +80,9 @@ struct Writer {
 impl Writer {
     /// The entries of the table at `path`: plain ones first, then tables, each in the order they are given.
     fn entries(&mut self, path: &[Str], entries: Vec<(Str, Value)>) -> Result<(), String> {
+        if !meter::visit(self.out.len()) {
+            return Err(NO_ROOM.to_owned());
+        }
         if path.len() > MAX_DEPTH {
             return Err("toml: the value is nested too deeply".to_owned());
         }
@@ -163,6 +169,9 @@ impl Writer {
 
     /// A value within a line.
     fn element(&mut self, value: &Value, depth: usize) -> Result<(), String> {
+        if !meter::visit(self.out.len()) {
+            return Err(NO_ROOM.to_owned());
+        }
         if depth > MAX_DEPTH {
             return Err("toml: the value is nested too deeply".to_owned());
         }
@@ -246,6 +255,10 @@ fn float(f: f64) -> String {
 
 /// `fromToml`: a map; on failure one whose `Error` says why.
 pub(crate) fn from_toml(text: Str) -> Map {
+    // What the reader makes of a text takes up to forty times as much as it, and is freed again.
+    if !meter::claim(text.len().saturating_mul(20)) {
+        return Map::new(MapType::Any);
+    }
     match text.to_text().parse::<toml::Table>() {
         Ok(table) => from_table(&table),
         Err(error) => {

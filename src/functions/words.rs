@@ -3,7 +3,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
 use crate::functions::unicode::{is_lower, is_space, is_title, is_upper, map_runes, to_lower, to_title, to_upper};
-use crate::value::Str;
+use crate::value::{Str, meter};
 
 /// `untitle`: the first letter of each word in lower case.
 pub(crate) fn untitle(text: Str) -> Str {
@@ -74,7 +74,7 @@ fn wrapped(width: i64, separator: &[u8], text: &[u8], long: LongWords) -> Str {
     let width = usize::try_from(width.max(1)).unwrap_or(usize::MAX);
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text;
-    while rest.len() > width {
+    while rest.len() > width && meter::visit(out.len().saturating_add(separator.len())) {
         if let Some(after) = rest.strip_prefix(b" ") {
             rest = after;
             continue;

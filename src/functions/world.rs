@@ -1,10 +1,11 @@
-//! What functions may ask of the world: nothing but these four questions.
+//! What functions may ask of the world: nothing but these questions.
 //!
 //! The module itself has no clock, no chance, no sockets and no cluster; a render is given them, so that it can be traced,
 //! pinned and repeated.
 
 use std::fmt;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::template::function::Engine;
 
@@ -12,6 +13,12 @@ use crate::template::function::Engine;
 pub trait World {
     /// The time, for `now`, `ago` and the validity of certificates.
     fn now(&self) -> jiff::Timestamp;
+
+    /// How long the render has been at work, waiting for answers of the world left out: for [`crate::template::Limits::time`].
+    /// `None`, unless implemented: nobody measures it, and it may take as long as it takes.
+    fn elapsed(&self) -> Option<Duration> {
+        None
+    }
 
     /// Fills `buffer` with random bytes. Everything random in a render comes from here.
     fn random(&self, buffer: &mut [u8]);

@@ -17,6 +17,7 @@ use crate::release::manifest::{self, Document};
 use crate::release::prepare::{self, Prepared};
 use crate::release::record::Record;
 use crate::release::{Digest, Gvk, Scope, plan};
+use crate::template::Limit;
 
 /// What was rendered, as it is sent.
 pub(crate) struct Desired {
@@ -84,18 +85,21 @@ impl Pass<'_> {
         let start = std::time::Instant::now();
         let render = move || {
             let world = ClusterWorld::new(cluster, discovery, runtime, sight);
-            job.render(Rc::new(world)).map_err(|error| chain(&error))
+            job.render(Rc::new(world)).map_err(|error| NotRendered { message: chain(&error), limit: error.limit() })
         };
         let rendered = match tokio::task::spawn_blocking(render).await {
             Ok(rendered) => rendered,
             Err(panic) => match panic.try_into_panic() {
                 // A bug of ours: the pass ends as if it had panicked itself.
                 Ok(panic) => std::panic::resume_unwind(panic),
-                Err(cancelled) => Err(cancelled.to_string()),
+                Err(cancelled) => Err(NotRendered { message: cancelled.to_string(), limit: None }),
             },
         };
         self.count_render(&rendered, start.elapsed());
-        rendered.map_err(|message| Failure::refused(Cause::Render, message))
+        rendered.map_err(|fault| {
+            let cause = if fault.limit.is_some() { Cause::Budget } else { Cause::Render };
+            Failure::refused(cause, fault.message)
+        })
     }
 
     /// Makes the objects what is sent: names, namespaces, labels, owner.
@@ -132,15 +136,27 @@ impl Pass<'_> {
         Ok(Desired { rendered, plan })
     }
 
-    fn count_render(&self, rendered: &Result<Rendered, String>, took: std::time::Duration) {
-        use crate::metrics::{OfController, Outcome, Render};
+    fn count_render(&self, rendered: &Result<Rendered, NotRendered>, took: std::time::Duration) {
+        use crate::metrics::{Budget, OfController, Outcome, Render};
         let controller = self.controller.name.clone();
         let result = if rendered.is_ok() { Outcome::Success } else { Outcome::Error };
         self.context.metrics.renders.get_or_create(&Render { controller: controller.clone(), result }).inc();
+        if let Err(NotRendered { limit: Some(limit), .. }) = rendered {
+            let budget = Budget { budget: limit.name(), controller: controller.clone() };
+            self.context.metrics.budget_exceeded.get_or_create(&budget).inc();
+        }
         self.context.metrics.render_seconds.get_or_create(&OfController { controller }).observe(took.as_secs_f64());
     }
 }
 
 fn refused(error: &crate::release::Error) -> Failure {
     Failure::refused(Cause::Render, chain(error))
+}
+
+/// Why nothing was rendered.
+struct NotRendered {
+    /// What the user is told.
+    message: String,
+    /// The limit that was reached, if that was it.
+    limit: Option<Limit>,
 }

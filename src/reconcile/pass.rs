@@ -68,6 +68,8 @@ pub(crate) struct Refusal {
 pub(crate) enum Cause {
     /// The values, the templates, or what they rendered.
     Render,
+    /// Rendering took more than it may.
+    Budget,
     /// An object belongs to somebody else.
     Collision,
     /// The API server refuses an object, or does not serve its kind.

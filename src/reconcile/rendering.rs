@@ -14,7 +14,7 @@ use crate::release::manifest::{self, Object};
 use crate::release::prepare::{Context, Owner};
 use crate::release::{self, Gvk, ObjectId, ReleaseId, applyset};
 use crate::render::{self, Capabilities, Inputs, Operation, ReleaseInfo};
-use crate::template::Limits;
+use crate::template::{Budget, Limit};
 use crate::values::{self, Checks, Processed, Schemas, overrides, process};
 use crate::watches::Watch;
 
@@ -84,17 +84,45 @@ pub enum Error {
         /// The hook's name.
         name: String,
     },
+    /// Reading the chart, or what was rendered, took more than it may.
+    #[error("{limit}")]
+    Limit {
+        /// The limit that was reached.
+        limit: Limit,
+        /// What could not be done.
+        source: Box<Self>,
+    },
     /// A file in `crds/` is no manifest.
     #[error(transparent)]
     Definitions(chart::Error),
 }
 
+impl Error {
+    /// The limit that was reached, if that is why.
+    pub fn limit(&self) -> Option<Limit> {
+        match self {
+            Self::Limit { limit, .. } => Some(*limit),
+            Self::Render(error) => error.template().limit().copied(),
+            _ => None,
+        }
+    }
+}
+
 impl Job {
-    /// Renders, and reads what was rendered.
+    /// Renders, and reads what was rendered, all within the watch's budget.
     ///
     /// # Errors
     /// [`Error`]
     pub fn render(&self, world: Rc<dyn render::World>) -> Result<Rendered, Error> {
+        let clock = Rc::clone(&world);
+        let _budget = Budget::open(self.entry.limits, move || clock.elapsed());
+        self.rendered(world).map_err(|error| match (error.limit(), Budget::reached()) {
+            (None, Some(limit)) => Error::Limit { limit, source: Box::new(error) },
+            _ => error,
+        })
+    }
+
+    fn rendered(&self, world: Rc<dyn render::World>) -> Result<Rendered, Error> {
         if !self.spec.is_object() {
             return Err(Error::Spec);
         }
@@ -119,7 +147,7 @@ impl Job {
             release: &release,
             capabilities: &self.capabilities,
             objects: &BTreeMap::new(),
-            limits: Limits::default(),
+            limits: self.entry.limits,
         };
         let rendered = render::render(&compiled, inputs, world).map_err(Error::Render)?;
         let sorted = manifest::sort(&rendered.files).map_err(Error::Objects)?;

@@ -181,7 +181,7 @@ impl Pass<'_> {
 fn step(memo: &Memo, cause: Cause) -> FailedStep {
     match (memo.revision(), cause) {
         (0, _) => FailedStep::Install,
-        (_, Cause::Render) => FailedStep::Reconcile,
+        (_, Cause::Render | Cause::Budget) => FailedStep::Reconcile,
         (_, Cause::Collision | Cause::Apply) => FailedStep::Upgrade,
     }
 }
@@ -197,6 +197,7 @@ fn contended(memo: &Memo, id: &ObjectId, wait: i64) -> (status::Outcome, Again) 
 fn failed(memo: &Memo, refusal: &Refusal) -> status::Outcome {
     let reason = match refusal.cause {
         Cause::Render => Reason::RenderFailed,
+        Cause::Budget => Reason::RenderBudgetExceeded,
         Cause::Collision => Reason::CollisionDetected,
         Cause::Apply => Reason::Refused,
     };

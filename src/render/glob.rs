@@ -5,6 +5,8 @@
 use std::iter::Peekable;
 use std::str::Chars;
 
+use crate::value::meter;
+
 /// How deep `{…}` may be nested.
 const MAX_NESTING: usize = 64;
 
@@ -39,6 +41,9 @@ enum Members {
 impl Glob {
     /// Compiles `pattern`; nothing if gobwas/glob refuses it.
     pub(crate) fn new(pattern: &str) -> Option<Self> {
+        if !meter::claim(pattern.len().saturating_mul(size_of::<Part>())) {
+            return None;
+        }
         let mut chars = pattern.chars().peekable();
         parts(&mut chars, 0).map(Self)
     }
@@ -117,6 +122,9 @@ fn class(chars: &mut Peekable<Chars<'_>>) -> Option<Part> {
 /// The positions in `path` that can be reached through `parts` from those in `reached`. In time linear in both.
 fn advance(parts: &[Part], path: &[char], mut reached: Vec<bool>) -> Vec<bool> {
     for part in parts {
+        if !meter::spend(1 + reached.len() as u64 / 64) {
+            break;
+        }
         reached = step(part, path, &reached);
     }
     reached

@@ -5,6 +5,7 @@
 #![expect(clippy::needless_pass_by_value, reason = "a template function owns its arguments")]
 
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use memchr::memmem;
 
@@ -30,7 +31,8 @@ pub(crate) static FUNCTIONS: LazyLock<Arc<Functions>> = LazyLock::new(|| {
         Function::new("tpl", tpl),
         Function::new("required", required),
         Function::new("fail", fail),
-        Function::new("lookup", lookup),
+        // Costs nothing but time: the clock is looked at.
+        Function::new("lookup", lookup).priced(|_| Duration::ZERO),
     ]);
     Arc::new(table)
 });
@@ -48,14 +50,20 @@ fn tpl(engine: &mut dyn Engine, text: Str, data: Value) -> Result<Str, FunctionE
     match engine.execute_text(SET_NAME, &text, data) {
         Ok(rendered) => Ok(without_no_value(rendered)),
         Err(FunctionError::Message(message)) => {
-            Err(format!("cannot parse template {}: {message}", quote(&text)).into())
+            Err(format!("cannot parse template {}: {message}", quote(shown(&text))).into())
         }
         Err(FunctionError::Template(error)) => {
-            let context = format!("error during tpl function execution for {}", quote(&text));
+            let context = format!("error during tpl function execution for {}", quote(shown(&text)));
             Err(FunctionError::Template(Box::new(error.within(context))))
         }
         Err(other) => Err(other),
     }
+}
+
+/// What is told of a text: all of it, unless it is longer than an error may be.
+fn shown(text: &Str) -> &[u8] {
+    const MAX: usize = 256 << 10;
+    text.get(..MAX).unwrap_or(text)
 }
 
 fn required(message: Str, value: Value) -> Result<Value, FunctionError> {

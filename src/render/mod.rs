@@ -28,7 +28,7 @@ use serde_json::Value as Json;
 use crate::functions::Host;
 pub use crate::functions::World;
 use crate::template::function::Functions;
-use crate::template::{Limits, Run};
+use crate::template::{Budget, Limits, Run};
 use crate::value::{Map, MapType, Value};
 
 pub use capabilities::{Capabilities, InvalidVersion, KubeVersion};
@@ -71,7 +71,7 @@ pub struct Inputs<'a> {
     pub capabilities: &'a Capabilities,
     /// What templates see beside Helm's objects, by name; every chart sees the same.
     pub objects: &'a BTreeMap<String, Json>,
-    /// What it may use.
+    /// What it may use, where no [`Budget`] is open.
     pub limits: Limits,
 }
 
@@ -131,6 +131,8 @@ fn each(
     world: Rc<dyn World>,
     failed: &mut dyn FnMut(Error) -> Result<(), Error>,
 ) -> Result<Rendered, Error> {
+    let clock = Rc::clone(&world);
+    let _budget = Budget::open(inputs.limits, move || clock.elapsed());
     let witness = Rc::new(Witness::new(world));
     let host = Host { world: Rc::<Witness>::clone(&witness) };
     let run = Run { host: &host, limits: inputs.limits };

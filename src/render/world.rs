@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::time::Duration;
 
 use serde_json::Value as Json;
 
@@ -48,6 +49,10 @@ impl World for Witness {
     fn now(&self) -> jiff::Timestamp {
         self.chance_or_clock.set(true);
         self.world.now()
+    }
+
+    fn elapsed(&self) -> Option<Duration> {
+        self.world.elapsed()
     }
 
     fn random(&self, buffer: &mut [u8]) {

@@ -1,4 +1,6 @@
-//! Calls: the number of arguments, and their conversion to the types a function takes.
+//! Calls: the number of arguments, their conversion to the types a function takes, and what a call costs.
+
+use std::time::Duration;
 
 use crate::template::ast::{At, Callee, Expr, ExprKind};
 use crate::template::builtins::Builtin;
@@ -6,8 +8,18 @@ use crate::template::eval::{Evaluated, Evaluator};
 use crate::template::field::Args;
 use crate::template::function::FunctionError;
 use crate::template::operand::{Operand, is_assignable};
-use crate::template::{Error, ErrorKind};
-use crate::value::{Int, IntKind, Method, Signature, Str, Type, Value};
+use crate::template::{Error, ErrorKind, Limit, budget};
+use crate::value::{Int, IntKind, Method, Signature, Str, Type, Value, meter};
+
+/// How many bytes of arguments are dealt with in the time of a step.
+const BYTES_A_STEP: usize = 4_096;
+
+/// How many elements of arguments are copied in the time of a step.
+const ELEMENTS_A_STEP: usize = 64;
+
+fn steps_for(bytes: usize, elements: usize) -> u64 {
+    u64::try_from(bytes / BYTES_A_STEP + elements / ELEMENTS_A_STEP).unwrap_or(u64::MAX)
+}
 
 impl Evaluator<'_> {
     /// Calls a function; should it fail, the error stands at `node`.
@@ -17,7 +29,9 @@ impl Evaluator<'_> {
             Callee::Builtin(builtin) => return self.call_builtin(*builtin, name, node, args),
             Callee::Function(function) => {
                 let values = self.arguments(name, function.signature(), args)?;
+                self.pay(function.price(&values), values.iter()).map_err(|limit| self.limited(limit, node))?;
                 let outcome = function.call(self, &values);
+                self.after_call(&outcome).map_err(|limit| self.limited(limit, node))?;
                 outcome.map(|value| Operand { value, boxed: function.is_boxed() })
             }
             Callee::Unknown => Err(FunctionError::Message(format!("{name} is not defined"))),
@@ -28,8 +42,56 @@ impl Evaluator<'_> {
     pub(crate) fn call_method(&mut self, name: &Str, method: Method, node: At, args: Args<'_>) -> Evaluated<Operand> {
         self.step()?;
         let values = self.arguments(name, &method.signature, args)?;
-        let outcome = (method.call)(&values);
-        outcome.map(Operand::plain).map_err(|message| self.failed_call(name, FunctionError::Message(message), node))
+        self.pay(None, values.iter()).map_err(|limit| self.limited(limit, node))?;
+        let outcome = (method.call)(&values).map_err(FunctionError::Message);
+        self.after_call(&outcome).map_err(|limit| self.limited(limit, node))?;
+        outcome.map(Operand::plain).map_err(|cause| self.failed_call(name, cause, node))
+    }
+
+    /// Pays for a call before it is made: its price, and large arguments. What is done with a text takes time like its
+    /// length, and makes at most [`GROWTH`] times as much of it; functions that make more claim it themselves.
+    pub(crate) fn pay<'v>(
+        &self,
+        price: Option<Duration>,
+        values: impl Iterator<Item = &'v Value>,
+    ) -> Result<(), Limit> {
+        const GROWTH: usize = 3;
+        let (mut bytes, mut elements) = (0_usize, 0_usize);
+        for value in values {
+            match value {
+                Value::String(text) | Value::Bytes(text) => bytes = bytes.saturating_add(text.len()),
+                Value::List(list) => elements = elements.saturating_add(list.len()),
+                Value::Map(map) => elements = elements.saturating_add(map.len()),
+                _ => {}
+            }
+        }
+        let steps = steps_for(bytes, elements);
+        if steps > 0 && !(meter::spend(steps) && meter::claim(bytes.saturating_mul(GROWTH))) {
+            return self.unspent();
+        }
+        match price {
+            Some(price) => budget::pay(price).and_then(|()| self.unspent()),
+            None => Ok(()),
+        }
+    }
+
+    /// The limit that a call reached. What a template reports that the call executed names the place better.
+    pub(crate) fn after_call(&self, outcome: &Result<Value, FunctionError>) -> Result<(), Limit> {
+        let bytes = match outcome {
+            Err(FunctionError::Template(error)) if error.limit().is_some() => return Ok(()),
+            // What is large took its time to make.
+            Ok(Value::String(text)) => text.len(),
+            _ => 0,
+        };
+        // The steps are looked at below: nothing is left of them, or of something else.
+        let _paid = meter::spend(steps_for(bytes, 0));
+        self.unspent()
+    }
+
+    #[cold]
+    fn limited(&mut self, limit: Limit, node: At) -> Error {
+        self.at = node;
+        self.error_of(ErrorKind::Limit(limit))
     }
 
     #[cold]
@@ -51,10 +113,11 @@ impl Evaluator<'_> {
         if let Some(last) = args.last {
             operands.push(self.builtin_last(builtin, operands.len(), last)?);
         }
-        let result = builtin.call(&callee, &operands);
-        let result = result.map_err(|message| self.failed_call(name, FunctionError::Message(message), node))?;
-        self.check_length(&result)?;
-        Ok(result)
+        let values = operands.iter().map(|operand| &operand.value);
+        self.pay(None, values).map_err(|limit| self.limited(limit, node))?;
+        let result = builtin.call(&callee, &operands).map_err(FunctionError::Message);
+        self.unspent().map_err(|limit| self.limited(limit, node))?;
+        result.map_err(|cause| self.failed_call(name, cause, node))
     }
 
     fn builtin_argument(&mut self, builtin: Builtin, index: usize, expr: &Expr, dot: &Operand) -> Evaluated<Operand> {

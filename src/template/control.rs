@@ -83,6 +83,7 @@ impl<'t> Parser<'t> {
     }
 
     fn text_or_action(&mut self) -> Parsed<Item> {
+        self.check_size()?;
         let token = self.next_non_space();
         match token.kind {
             TokenKind::Text => Ok(Item::Node(self.spanned(token.offset, NodeKind::Text(self.text(token))))),

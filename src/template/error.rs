@@ -24,7 +24,16 @@ struct Details {
     token: Option<Place>,
     /// What may have been meant instead of a name that nothing has.
     near: Option<String>,
+    /// Bytes of text in this error and its causes.
+    size: usize,
 }
+
+/// How long the texts of an error and its causes may be before what is added is cut: a recursion may carry the same long
+/// text through each of its levels.
+const MAX_SIZE: usize = 1 << 20;
+
+/// What is left of a text that is cut.
+const CUT: usize = 100;
 
 /// Where an execution failed.
 #[derive(Clone, Debug)]
@@ -75,16 +84,22 @@ pub enum ErrorKind {
 
 impl Error {
     pub(crate) fn new(kind: ErrorKind) -> Self {
-        Self(Box::new(Details { kind, spot: None, context: None, token: None, near: None }))
+        let size = size_of(&kind);
+        Self(Box::new(Details { kind, spot: None, context: None, token: None, near: None, size }))
     }
 
-    pub(crate) fn at(kind: ErrorKind, spot: Spot) -> Self {
-        Self(Box::new(Details { kind, spot: Some(spot), context: None, token: None, near: None }))
+    pub(crate) fn at(kind: ErrorKind, mut spot: Spot) -> Self {
+        let mut size = size_of(&kind);
+        cut(&mut spot.node, size);
+        size = size.saturating_add(spot.node.len());
+        Self(Box::new(Details { kind, spot: Some(spot), context: None, token: None, near: None, size }))
     }
 
     /// Says before the error's own text in what it happened: `error during tpl function execution for "…"`.
     #[must_use]
-    pub fn within(mut self, context: String) -> Self {
+    pub fn within(mut self, mut context: String) -> Self {
+        cut(&mut context, self.0.size);
+        self.0.size = self.0.size.saturating_add(context.len());
         self.0.context = Some(context);
         self
     }
@@ -202,6 +217,31 @@ impl Error {
         }
         diagnostic.hint = advice::of(innermost);
         diagnostic
+    }
+}
+
+fn size_of(kind: &ErrorKind) -> usize {
+    match kind {
+        ErrorKind::Call { cause: FunctionError::Template(error), .. } => error.0.size,
+        ErrorKind::Parse { message, .. }
+        | ErrorKind::Message(message)
+        | ErrorKind::Call { cause: FunctionError::Message(message) | FunctionError::Fail(message), .. } => {
+            message.len()
+        }
+        ErrorKind::NoTemplate { .. } | ErrorKind::Limit(_) => 0,
+    }
+}
+
+/// Cuts a text for which there is no room beside `size` bytes.
+fn cut(text: &mut String, size: usize) {
+    if size.saturating_add(text.len()) <= MAX_SIZE {
+        return;
+    }
+    let end = (0..=CUT.min(text.len())).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+    if end < text.len() {
+        text.truncate(end);
+        text.push_str("...");
+        text.shrink_to_fit();
     }
 }
 

@@ -11,9 +11,11 @@ use crate::template::lexer::newlines;
 use crate::template::limits::{Limit, Limits};
 use crate::template::names::Names;
 use crate::template::operand::Operand;
+use crate::template::parser;
 use crate::template::quote::quote;
 use crate::template::set::{self, Run, Set, Template, Templates};
-use crate::template::{Error, ErrorKind};
+use crate::template::{Error, ErrorKind, budget};
+use crate::value::meter::{self, Held};
 use crate::value::{Str, Value};
 
 /// The result of evaluating something.
@@ -34,21 +36,32 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) out: Vec<u8>,
     /// Buffers that were written to and are free again.
     spare: Vec<Vec<u8>>,
-    /// Bytes in the buffers of templates that wait for this one.
+    /// Bytes in the buffers of templates that wait for this one, and those written before.
     held: usize,
-    steps: u64,
+    limits: Limits,
+    /// Up to which length the buffers may grow, with what was in them from the beginning.
+    max_output: usize,
     depth: usize,
     /// Templates that functions are executing, with how often each is.
     executing: BTreeMap<Str, usize>,
     /// Texts that were executed, so that each is parsed once. Unless they define templates, those parsed are good for ever.
-    parsed: BTreeMap<(Str, Str), Arc<Templates>>,
+    parsed: BTreeMap<(Str, Str), (Arc<Templates>, Held)>,
 }
 
 /// How many texts given to [`Engine::execute_text`] an execution remembers.
 const MAX_PARSED: usize = 1_000;
 
+/// How many free buffers an execution keeps, and how large they may have become.
+const MAX_SPARE: usize = 64;
+const MAX_SPARE_SIZE: usize = 64 << 10;
+
+/// Never shown: the limit that is reached is reported in its place.
+const NO_ROOM: &str = "there is no memory left for it";
+
 impl<'a> Evaluator<'a> {
     pub(crate) fn new(set: &'a Set, run: Run<'a>, out: Vec<u8>) -> Self {
+        let limits = budget::limits().unwrap_or(run.limits);
+        let max_output = limits.output.saturating_add(out.len());
         Self {
             set,
             run,
@@ -59,8 +72,9 @@ impl<'a> Evaluator<'a> {
             frame: 0,
             out,
             spare: Vec::new(),
-            held: 0,
-            steps: 0,
+            held: budget::written(),
+            limits,
+            max_output,
             depth: 0,
             executing: BTreeMap::new(),
             parsed: BTreeMap::new(),
@@ -108,9 +122,17 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(crate) fn spend(&mut self, steps: u64) -> Result<(), Limit> {
-        self.steps = self.steps.saturating_add(steps);
-        let limit = self.run.limits.steps;
-        if self.steps > limit { Err(Limit::Steps(limit)) } else { Ok(()) }
+        if meter::spend(steps) { Ok(()) } else { self.unspent() }
+    }
+
+    /// The limit that is reached, if one is.
+    pub(crate) fn unspent(&self) -> Result<(), Limit> {
+        meter::spent().map_or(Ok(()), |spent| Err(Limit::of(spent, &self.limits)))
+    }
+
+    /// An error if something is spent: what a function made is then not to be used.
+    pub(crate) fn check_spent(&self) -> Evaluated<()> {
+        self.unspent().map_err(|limit| self.error_of(ErrorKind::Limit(limit)))
     }
 
     /// Runs `inner` one level deeper.
@@ -122,9 +144,9 @@ impl<'a> Evaluator<'a> {
     }
 
     pub(crate) fn descend(&mut self, levels: usize) -> Result<(), Limit> {
-        let limit = self.run.limits.depth.min(Limits::MAX_DEPTH);
+        let limit = self.limits.depth.min(Limits::MAX_DEPTH);
         if self.depth + levels > limit {
-            return Err(Limit::Depth(limit));
+            return Err(budget::note(Limit::Depth(limit)));
         }
         self.depth += levels;
         Ok(())
@@ -142,22 +164,12 @@ impl<'a> Evaluator<'a> {
     /// Counts `bytes` that are kept in memory beside the output as if they were written.
     pub(crate) fn hold(&mut self, bytes: usize) -> Result<(), Limit> {
         self.held = self.held.saturating_add(bytes);
-        let limit = self.run.limits.output;
-        if self.out.len().saturating_add(self.held) > limit { Err(Limit::Output(limit)) } else { Ok(()) }
+        let length = self.out.len().saturating_add(self.held);
+        if length > self.max_output { Err(budget::note(Limit::Output(self.limits.output))) } else { Ok(()) }
     }
 
     pub(crate) fn output_limit(&self) -> usize {
-        self.run.limits.output
-    }
-
-    /// A text longer than all output may be is refused at once: `print $x $x` doubles what it is given.
-    pub(crate) fn check_length(&self, made: &Operand) -> Evaluated<()> {
-        match &made.value {
-            Value::String(text) if text.len() > self.run.limits.output => {
-                Err(self.error_of(ErrorKind::Limit(Limit::Output(self.run.limits.output))))
-            }
-            _ => Ok(()),
-        }
+        self.limits.output
     }
 
     // Variables
@@ -210,13 +222,18 @@ impl<'a> Evaluator<'a> {
     /// The templates in `text`, parsed or remembered.
     fn parsed(&mut self, name: &str, text: &Str) -> Result<Arc<Templates>, FunctionError> {
         let key = (Str::from(name), text.clone());
-        if let Some(parsed) = self.parsed.get(&key) {
+        if let Some((parsed, _)) = self.parsed.get(&key) {
             return Ok(Arc::clone(parsed));
+        }
+        // Read as a file it is there once more.
+        if !meter::claim(text.len()) {
+            return Err(FunctionError::Message(NO_ROOM.to_owned()));
         }
         let parsed = set::parse(name, text, self.set.functions(), &mut Names::default());
         let parsed = Arc::new(parsed.map_err(|error| FunctionError::Message(error.to_string()))?);
         if self.parsed.len() < MAX_PARSED {
-            self.parsed.insert(key, Arc::clone(&parsed));
+            let held = Held::new(text.len().saturating_add(parser::size_of(&parsed)));
+            self.parsed.insert(key, (Arc::clone(&parsed), held));
         }
         Ok(parsed)
     }
@@ -242,7 +259,9 @@ impl<'a> Evaluator<'a> {
         let mut buffer = std::mem::replace(&mut self.out, outer);
         let written = result.map(|()| Str::from(&buffer[..]));
         buffer.clear();
-        self.spare.push(buffer);
+        if self.spare.len() < MAX_SPARE && buffer.capacity() <= MAX_SPARE_SIZE {
+            self.spare.push(buffer);
+        }
         written
     }
 }

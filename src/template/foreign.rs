@@ -64,13 +64,18 @@ impl Execution for Evaluator<'_> {
         let failed = |cause| ErrorKind::Call { function: name.into(), cause };
         if let Some(function) = self.set.functions().get(name).cloned() {
             let args = arguments(name, function.signature(), args)?;
-            return function.call(self, &args).map_err(failed);
+            self.pay(function.price(&args), args.iter()).map_err(ErrorKind::Limit)?;
+            let outcome = function.call(self, &args);
+            self.after_call(&outcome).map_err(ErrorKind::Limit)?;
+            return outcome.map_err(failed);
         }
         let Some(builtin) = Builtin::named(name) else {
             return Err(ErrorKind::Message(format!("function {name:?} not defined")));
         };
         let operands = operands(name, builtin, args)?;
+        self.pay(None, operands.iter().map(|operand| &operand.value)).map_err(ErrorKind::Limit)?;
         let result = builtin.call(&name.into(), &operands);
+        self.unspent().map_err(ErrorKind::Limit)?;
         let result = result.map_err(|message| failed(FunctionError::Message(message)))?.value;
         self.room_for(&result).map_err(ErrorKind::Limit)?;
         Ok(result)

@@ -7,6 +7,7 @@
 use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::template::Error;
 use crate::value::{List, Map, Signature, Str, Type, Value};
@@ -67,12 +68,16 @@ pub struct Function {
     /// Whether Go's result is an `interface {}`.
     boxed: bool,
     body: Body,
+    price: Option<Price>,
 }
+
+/// What a call with these arguments costs: the time that a usual core takes for it, roughly.
+pub type Price = fn(&[Value]) -> Duration;
 
 impl Function {
     /// A function called `name`, with the signature its Rust types spell.
     pub fn new<Marker, F: IntoBody<Marker>>(name: &'static str, function: F) -> Self {
-        Self { name, signature: F::signature(), boxed: false, body: function.into_body() }
+        Self { name, signature: F::signature(), boxed: false, body: function.into_body(), price: None }
     }
 
     /// The same function, whose result in Go is an `interface {}`; where nothing takes it out, errors name that type.
@@ -83,6 +88,17 @@ impl Function {
 
     pub(crate) fn is_boxed(&self) -> bool {
         self.boxed
+    }
+
+    /// Makes each call cost something of [`crate::template::Limits::crypto`]; what cannot be paid is not done.
+    #[must_use]
+    pub fn priced(self, price: Price) -> Self {
+        Self { price: Some(price), ..self }
+    }
+
+    /// What a call with `args` costs.
+    pub(crate) fn price(&self, args: &[Value]) -> Option<Duration> {
+        self.price.map(|price| price(args))
     }
 
     /// Its name in templates.

@@ -12,6 +12,7 @@ pub mod survey;
 
 mod advice;
 mod ast;
+mod budget;
 mod builtins;
 mod call;
 mod compare;
@@ -37,6 +38,7 @@ mod walk;
 #[cfg(test)]
 mod tests;
 
+pub use budget::Budget;
 pub use error::{Error, ErrorKind, Spot};
 pub use limits::{Limit, Limits};
 pub use printf::{sprint, sprintf, sprintln};

@@ -15,15 +15,24 @@ use crate::template::lexer::{Lexer, Token, TokenKind};
 use crate::template::names::Names;
 use crate::template::number::Number;
 use crate::template::quote::{plainly_quoted, quote, unquote};
-use crate::template::set::Template;
+use crate::template::set::{Template, Templates};
 use crate::template::{Error, ErrorKind};
-use crate::value::{Str, decode_utf8};
+use crate::value::{Str, decode_utf8, meter};
 
 /// How deep parentheses and blocks may be nested. Go allows 10,000 parentheses and any number of blocks; its stack grows.
 const MAX_NESTING: usize = 1_000;
 
+/// What a node of the tree takes, with its share of what it holds and of what is read for it.
+const NODE: usize = 160;
+
 /// The result of a step of the parser.
 pub(crate) type Parsed<T> = Result<T, Error>;
+
+/// What parsed templates take, roughly.
+pub(crate) fn size_of(templates: &Templates) -> usize {
+    let nodes = templates.values().map(|template| usize::try_from(template.nodes).unwrap_or(usize::MAX)).max();
+    nodes.unwrap_or(0).saturating_mul(NODE)
+}
 
 /// Parses one text into its templates.
 pub(crate) struct Parser<'t> {
@@ -231,6 +240,12 @@ impl<'t> Parser<'t> {
         Spanned { at: self.at(offset), node }
     }
 
+    /// Refuses a tree that would take more memory than there is.
+    pub(crate) fn check_size(&self) -> Parsed<()> {
+        let nodes = usize::try_from(self.next_id).unwrap_or(usize::MAX);
+        if meter::claim(nodes.saturating_mul(NODE)) { Ok(()) } else { Err(self.error("the text is too large")) }
+    }
+
     /// Runs `inner` one level deeper.
     pub(crate) fn nested<T>(&mut self, inner: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
         if self.nesting >= MAX_NESTING {
@@ -244,7 +259,13 @@ impl<'t> Parser<'t> {
 
     /// Adds the template `name`, whose tree is `root`, to what the text defines.
     pub(crate) fn add(&mut self, name: Str, root: List) -> Parsed<()> {
-        let template = Template { name: name.clone(), source: Arc::clone(&self.source), root, slots: self.tree.slots };
+        let template = Template {
+            name: name.clone(),
+            source: Arc::clone(&self.source),
+            root,
+            slots: self.tree.slots,
+            nodes: self.next_id,
+        };
         match self.templates.get(&name) {
             Some(old) if !is_empty(&old.root) => {
                 if !is_empty(&template.root) {
@@ -360,6 +381,7 @@ impl<'t> Parser<'t> {
         };
         let start = self.words.len();
         loop {
+            self.check_size()?;
             self.peek_non_space();
             let operand = self.operand()?;
             self.words.extend(operand);

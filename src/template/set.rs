@@ -11,7 +11,7 @@ use crate::template::foreign::Foreign;
 use crate::template::function::Functions;
 use crate::template::limits::Limits;
 use crate::template::names::Names;
-use crate::template::{Error, ErrorKind, parser};
+use crate::template::{Budget, Error, ErrorKind, budget, parser};
 use crate::value::{Str, Value};
 
 /// One template: a file's own text, or what a `define` in it holds.
@@ -23,6 +23,8 @@ pub(crate) struct Template {
     pub(crate) root: List,
     /// How many variables it has at the same time.
     pub(crate) slots: usize,
+    /// How many nodes of the file were read up to its end.
+    pub(crate) nodes: u32,
 }
 
 /// Templates by name.
@@ -87,9 +89,12 @@ impl Set {
     /// # Errors
     /// [`ErrorKind::NoTemplate`], or why the execution failed.
     pub fn execute(&self, name: &str, dot: Value, run: Run<'_>, out: &mut Vec<u8>) -> Result<(), Error> {
+        let _budget = Budget::open(run.limits, || None);
+        let before = out.len();
         let mut evaluator = Evaluator::new(self, run, std::mem::take(out));
         let result = evaluator.execute_named(&Str::from(name), dot);
         *out = evaluator.into_output();
+        budget::add_written(out.len().saturating_sub(before));
         result
     }
 
@@ -115,7 +120,7 @@ impl Set {
 pub struct Run<'a> {
     /// For the functions.
     pub host: &'a dyn Any,
-    /// How much it may use.
+    /// How much it may use, where no [`Budget`] is open.
     pub limits: Limits,
 }
 

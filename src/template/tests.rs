@@ -1,9 +1,10 @@
 use std::sync::Arc;
+use std::time::Duration;
 
-use crate::template::function::{Function, FunctionError, Functions};
+use crate::template::function::{Engine, Function, FunctionError, Functions};
 use crate::template::set::Run;
-use crate::template::{Limit, Limits, Set};
-use crate::value::Value;
+use crate::template::{Budget, Limit, Limits, Set};
+use crate::value::{Str, Value};
 
 fn functions() -> Arc<Functions> {
     let mut functions = Functions::default();
@@ -75,6 +76,92 @@ fn an_execution_ends_at_its_limits_and_never_at_the_end_of_the_stack() {
     let endless = "{{range 100000}}{{range 100000}}x{{end}}{{end}}".to_owned();
     assert_eq!(within(endless.clone(), Limits { steps: 1_000, ..Limits::UNLIMITED }), Some(Limit::Steps(1_000)));
     assert_eq!(within(endless, Limits { output: 1_000, ..Limits::UNLIMITED }), Some(Limit::Output(1_000)));
+}
+
+#[test]
+fn every_limit_names_itself_and_the_place() {
+    let mut functions = Functions::default();
+    functions.insert(Function::new("key", || "key").priced(|_| Duration::from_millis(100)));
+    functions
+        .insert(Function::new("tpl", |engine: &mut dyn Engine, text: Str| engine.execute_text("t", &text, Value::Nil)));
+    let functions = Arc::new(functions);
+    let run = |text: &str, limits: Limits, elapsed: Duration| {
+        let _budget = Budget::open(limits, move || Some(elapsed));
+        let mut set = Set::new(Arc::clone(&functions));
+        set.parse("t", format!("\n  {text}")).unwrap();
+        let result = set.execute("t", Value::Nil, Run { host: &(), limits: Limits::UNLIMITED }, &mut Vec::new());
+        let error = result.unwrap_err();
+        assert_eq!(error.limit().copied(), Budget::reached(), "{text}");
+        (error.limit().map(Limit::name).unwrap(), error.chain().last().unwrap().to_string())
+    };
+    let second = Duration::from_secs(1);
+    let doubling = r#"{{$x := "12345678"}}{{range 30}}{{$x = print $x $x}}{{end}}"#;
+    let limits = Limits { memory: 1 << 20, ..Limits::UNLIMITED };
+    let (name, error) = run(doubling, limits, Duration::ZERO);
+    assert_eq!(name, "memory");
+    assert_eq!(
+        error,
+        "template: t:2:41: executing \"t\" at <print $x $x>: exceeded the limit of 1048576 bytes of memory"
+    );
+    for (text, limits, elapsed, want) in [
+        ("{{range 10}}{{key}}{{end}}", Limits { crypto: second, ..Limits::UNLIMITED }, second, None),
+        ("{{range 11}}{{key}}{{end}}", Limits { crypto: second, ..Limits::UNLIMITED }, second, Some("crypto")),
+        ("{{range 100000}}{{end}}", Limits { time: second, ..Limits::UNLIMITED }, second, None),
+        ("{{range 100000}}{{end}}", Limits { time: second, ..Limits::UNLIMITED }, 2 * second, Some("time")),
+        ("{{key}}", Limits { time: second, ..Limits::UNLIMITED }, 2 * second, Some("time")),
+        (
+            "{{tpl `{{printf `%v` 1 2 3 4 5}}`}}{{range 9}}{{end}}",
+            Limits { steps: 15, ..Limits::UNLIMITED },
+            second,
+            Some("steps"),
+        ),
+        ("{{tpl `{{range 9}}12345{{end}}`}}", Limits { output: 40, ..Limits::UNLIMITED }, second, Some("output")),
+    ] {
+        if let Some(want) = want {
+            assert_eq!(run(&text.replace("`%v`", r#""%v""#), limits, elapsed).0, want, "{text}");
+            continue;
+        }
+        let _budget = Budget::open(limits, move || Some(elapsed));
+        let mut set = Set::new(Arc::clone(&functions));
+        set.parse("t", text).unwrap();
+        set.execute("t", Value::Nil, Run { host: &(), limits }, &mut Vec::new()).unwrap();
+        assert_eq!(Budget::reached(), None);
+    }
+}
+
+#[test]
+fn output_counts_over_all_executions_of_a_budget() {
+    let _budget = Budget::open(Limits { output: 10, ..Limits::UNLIMITED }, || None);
+    let mut set = Set::new(functions());
+    set.parse("t", "12345").unwrap();
+    let mut out = Vec::new();
+    let run = Run { host: &(), limits: Limits::UNLIMITED };
+    set.execute("t", Value::Nil, run, &mut out).unwrap();
+    set.execute("t", Value::Nil, run, &mut out).unwrap();
+    let error = set.execute("t", Value::Nil, run, &mut out).unwrap_err();
+    assert_eq!(error.limit(), Some(&Limit::Output(10)));
+}
+
+#[test]
+fn the_texts_of_an_error_are_cut_before_they_fill_the_memory() {
+    let mut functions = Functions::default();
+    functions.insert(Function::new("again", |engine: &mut dyn Engine, text: Str| {
+        match engine.execute(&"r".into(), Value::String(text.clone())) {
+            Err(FunctionError::Template(error)) => {
+                Err(FunctionError::Template(Box::new(error.within(text.to_text().into_owned()))))
+            }
+            other => other,
+        }
+    }));
+    let error = on_large_stack(move || {
+        let mut set = Set::new(Arc::new(functions));
+        set.parse("r", "{{again .}}").unwrap();
+        let dot = Value::string("x".repeat(100_000));
+        let limits = Limits { depth: 1_000, ..Limits::default() };
+        set.execute("r", dot, Run { host: &(), limits }, &mut Vec::new()).unwrap_err().to_string()
+    });
+    assert!((1_000_000..2_000_000).contains(&error.len()), "{}", error.len());
+    assert!(error.ends_with("exceeded maximum template depth (1000)"));
 }
 
 #[test]

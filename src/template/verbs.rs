@@ -2,7 +2,7 @@
 
 use crate::template::number::Complex;
 use crate::template::quote::{Alphabet, is_print, quote_rune, quote_with};
-use crate::value::{Elem, IntKind, Kind, Map, Object, Str, Value, decode_utf8, format_float};
+use crate::value::{Elem, IntKind, Kind, Map, Object, Str, Value, decode_utf8, format_float, meter};
 
 /// Flags, width and precision of one directive.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,9 +21,6 @@ pub(crate) struct Flags {
     pub(crate) precision: Option<usize>,
 }
 
-/// How deep values are followed; a map that contains itself would have no end.
-const MAX_DEPTH: usize = 1_000;
-
 /// Prints values one after the other.
 #[derive(Debug, Default)]
 pub(crate) struct Printer {
@@ -34,6 +31,11 @@ pub(crate) struct Printer {
 impl Printer {
     /// An argument of `printf`.
     pub(crate) fn print(&mut self, value: &Value, verb: char) {
+        // The width makes something even of nothing.
+        let width = self.flags.width.unwrap_or(0).saturating_add(self.flags.precision.unwrap_or(0));
+        if !meter::visit(self.out.len().saturating_add(width)) {
+            return;
+        }
         match (value, verb) {
             (Value::Nil, 'v' | 'T') => self.pad(b"<nil>"),
             (_, 'T') => self.text(value.type_name().as_bytes()),
@@ -44,7 +46,7 @@ impl Printer {
     }
 
     fn value(&mut self, value: &Value, verb: char, depth: usize) {
-        if depth > MAX_DEPTH {
+        if !meter::visit(self.out.len()) || !meter::enter(depth) {
             return;
         }
         match value {

@@ -64,7 +64,11 @@ impl Evaluator<'_> {
             Value::Bool(b) => self.write(if *b { b"true" } else { b"false" }),
             Value::Float(float) => self.write(format_float(*float).as_bytes()),
             Value::Object(object) => self.write(&object.print_in_place()),
-            other => self.write(&other.print()),
+            other => {
+                let text = other.print();
+                self.check_spent()?;
+                self.write(&text)
+            }
         }
     }
 

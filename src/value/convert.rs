@@ -2,10 +2,7 @@
 
 use serde_json::Value as Json;
 
-use crate::value::{Int, Map, MapType, Str, Value};
-
-/// How deep a value may be nested when it is turned into JSON; a map that contains itself would have no end.
-const MAX_DEPTH: usize = 1_000;
+use crate::value::{Int, Map, MapType, Str, Value, meter};
 
 impl Value {
     /// Data at rest as a template sees it. A number keeps its type: what JSON holds as an integer is an `int64` (a
@@ -36,11 +33,14 @@ impl Value {
 
     /// What `encoding/json` makes of it. `None` where it refuses: NaN, infinities, and values that contain themselves.
     pub fn to_json(&self) -> Option<Json> {
-        self.to_json_within(MAX_DEPTH)
+        self.to_json_within(0)
     }
 
     fn to_json_within(&self, depth: usize) -> Option<Json> {
-        let depth = depth.checked_sub(1)?;
+        if !meter::visit(0) || depth >= meter::MAX_NESTING {
+            return None;
+        }
+        let depth = depth + 1;
         Some(match self {
             _ if self.is_nil() => Json::Null,
             Self::Nil => Json::Null,
@@ -63,15 +63,26 @@ impl Value {
         })
     }
 
-    /// A copy that shares no map with this one (Sprig's `deepCopy`).
+    /// A copy that shares no map with this one (Sprig's `deepCopy`). What lies deeper than [`meter::MAX_NESTING`] is nil in
+    /// it.
     #[must_use]
     pub fn deep_copy(&self) -> Self {
+        self.deep_copy_within(0)
+    }
+
+    fn deep_copy_within(&self, depth: usize) -> Self {
+        if !meter::visit(0) || !meter::enter(depth) {
+            return Self::Nil;
+        }
+        let depth = depth + 1;
         match self {
             Self::List(list) if !list.is_nil() => {
-                Self::List(crate::value::List::new(list.elem(), list.iter().map(Self::deep_copy).collect()))
+                let items = list.iter().map(|item| item.deep_copy_within(depth)).collect();
+                Self::List(crate::value::List::new(list.elem(), items))
             }
             Self::Map(map) if !map.is_nil() => {
-                let entries = map.entries().into_iter().map(|(key, value)| (key, value.deep_copy())).collect();
+                let copied = |(key, value): (Str, Self)| (key, value.deep_copy_within(depth));
+                let entries = map.entries().into_iter().map(copied).collect();
                 Self::Map(Map::from_entries(map.map_type(), entries))
             }
             other => other.clone(),

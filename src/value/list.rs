@@ -3,7 +3,7 @@
 use std::ops::Deref;
 use std::rc::Rc;
 
-use crate::value::Value;
+use crate::value::{Value, meter};
 
 /// What a slice holds; visible to `typeOf`, `printf "%T"` and in error texts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +47,7 @@ pub struct List {
 impl List {
     /// A slice of `items`, all of which are of the type `elem` names.
     pub fn new(elem: Elem, items: Vec<Value>) -> Self {
+        meter::hold_list(items.len());
         Self { elem, items: Some(Rc::new(items)) }
     }
 
@@ -65,11 +66,26 @@ impl List {
         self.elem
     }
 
+    /// Where it is: the same for the very same slice only, as long as it is there.
+    pub(in crate::value) fn address(&self) -> usize {
+        self.items.as_ref().map_or(0, |items| Rc::as_ptr(items).addr())
+    }
+
     /// Whether both are the very same slice.
     pub fn ptr_eq(&self, other: &Self) -> bool {
         match (&self.items, &other.items) {
             (Some(a), Some(b)) => Rc::ptr_eq(a, b),
             _ => false,
+        }
+    }
+}
+
+impl Drop for List {
+    fn drop(&mut self) {
+        if let Some(items) = self.items.as_mut().and_then(Rc::get_mut) {
+            let items = std::mem::take(items);
+            meter::release_list(items.len());
+            meter::bury(meter::Remains::List(items));
         }
     }
 }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::value::{Method, Signature, Str, Type, Value};
+use crate::value::{Method, Signature, Str, Type, Value, meter};
 
 /// Which Go type the map is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +45,7 @@ impl Map {
 
     /// A map of these entries.
     pub fn from_entries(map_type: MapType, entries: BTreeMap<Str, Value>) -> Self {
+        meter::hold_map(entries.len());
         Self { map_type, entries: Some(Rc::new(RefCell::new(entries))) }
     }
 
@@ -91,7 +92,12 @@ impl Map {
     /// [`Map::is_nil`] first.
     pub fn insert(&self, key: impl Into<Str>, value: impl Into<Value>) {
         let Some(entries) = &self.entries else { return };
-        let old = entries.borrow_mut().insert(key.into(), value.into());
+        let value = value.into();
+        meter::changed(entries, &value);
+        let old = entries.borrow_mut().insert(key.into(), value);
+        if old.is_none() {
+            meter::hold_entry(self.len());
+        }
         // Dropped only now: its drop may reach this very map.
         drop(old);
     }
@@ -100,6 +106,9 @@ impl Map {
     pub fn remove(&self, key: impl AsRef<[u8]>) {
         let Some(entries) = &self.entries else { return };
         let old = entries.borrow_mut().remove(key.as_ref());
+        if old.is_some() {
+            meter::release_entry(self.len());
+        }
         drop(old);
     }
 
@@ -180,6 +189,11 @@ impl Map {
         Ok(Value::Map(table.converted(MapType::Values)))
     }
 
+    /// Where it is: the same for the very same map only, as long as it is there.
+    pub(in crate::value) fn address(&self) -> usize {
+        self.entries.as_ref().map_or(0, |entries| Rc::as_ptr(entries).addr())
+    }
+
     /// Whether both are the very same map.
     pub fn ptr_eq(&self, other: &Self) -> bool {
         match (&self.entries, &other.entries) {
@@ -192,6 +206,18 @@ impl Map {
     #[must_use]
     pub fn shallow_copy(&self) -> Self {
         Self::from_entries(self.map_type, self.read(Clone::clone))
+    }
+}
+
+impl Drop for Map {
+    fn drop(&mut self) {
+        let Some(entries) = self.entries.as_ref().filter(|entries| Rc::strong_count(entries) == 1) else { return };
+        let entries = entries.try_borrow_mut().map(|mut entries| std::mem::take(&mut *entries));
+        if let Ok(entries) = entries {
+            meter::release_map();
+            meter::release_entries(&entries);
+            meter::bury(meter::Remains::Map(entries));
+        }
     }
 }
 

@@ -12,6 +12,7 @@ pub(crate) mod duration;
 mod equal;
 mod list;
 mod map;
+pub mod meter;
 mod number;
 mod object;
 mod print;

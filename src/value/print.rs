@@ -2,24 +2,25 @@
 
 use std::io::Write as _;
 
-use crate::value::{Int, IntKind, Str, Value, format_float};
-
-/// How deep `%v` follows a value: a map that contains itself would have no end.
-const MAX_DEPTH: usize = 10_000;
+use crate::value::{Int, IntKind, Str, Value, format_float, meter};
 
 impl Value {
-    /// What `%v` prints: `<nil>`, `map[a:1 b:[x y]]`, `1e+06`.
+    /// What `%v` prints: `<nil>`, `map[a:1 b:[x y]]`, `1e+06`. Of what is nested deeper than [`meter::MAX_NESTING`] only
+    /// the beginning.
     pub fn print(&self) -> Str {
         if let Self::String(text) = self {
             return text.clone();
         }
         let mut out = Vec::new();
-        self.print_into(&mut out, MAX_DEPTH);
+        self.print_into(&mut out, 0);
         out.into()
     }
 
     fn print_into(&self, out: &mut Vec<u8>, depth: usize) {
-        let Some(depth) = depth.checked_sub(1) else { return };
+        if !meter::visit(out.len()) || !meter::enter(depth) {
+            return;
+        }
+        let depth = depth + 1;
         match self {
             Self::Nil => out.extend_from_slice(b"<nil>"),
             Self::Bool(b) => out.extend_from_slice(if *b { b"true" } else { b"false" }),
@@ -36,7 +37,7 @@ impl Value {
                     value.print_into(out, depth);
                 });
             }
-            Self::Object(object) if depth + 1 == MAX_DEPTH => out.extend_from_slice(&object.print()),
+            Self::Object(object) if depth == 1 => out.extend_from_slice(&object.print()),
             Self::Object(object) => out.extend_from_slice(&object.print_nested()),
         }
     }

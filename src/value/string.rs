@@ -5,11 +5,18 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 
+use crate::value::meter;
+
 /// A Go string. Shared between threads, so that compiled templates can hold their text.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Str(Arc<[u8]>);
 
 impl Str {
+    fn new(bytes: Arc<[u8]>) -> Self {
+        meter::hold_string(bytes.len());
+        Self(bytes)
+    }
+
     /// The text, each byte that is not part of valid UTF-8 as one U+FFFD: what Go's `range` over a string and
     /// `encoding/json` make of it.
     pub fn to_text(&self) -> Cow<'_, str> {
@@ -47,7 +54,15 @@ pub fn decode_utf8(bytes: &[u8]) -> Option<(char, usize)> {
 
 impl Default for Str {
     fn default() -> Self {
-        Self(Arc::from(&b""[..]))
+        Self::new(Arc::from(&b""[..]))
+    }
+}
+
+impl Drop for Str {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.0) == 1 {
+            meter::release_string(self.0.len());
+        }
     }
 }
 
@@ -72,22 +87,23 @@ impl AsRef<[u8]> for Str {
 
 impl From<&str> for Str {
     fn from(text: &str) -> Self {
-        Self(Arc::from(text.as_bytes()))
+        Self::new(Arc::from(text.as_bytes()))
     }
 }
 
 impl From<String> for Str {
     fn from(text: String) -> Self {
-        Self(Arc::from(text.into_bytes()))
+        Self::new(Arc::from(text.into_bytes()))
     }
 }
 
 impl From<&[u8]> for Str {
     fn from(bytes: &[u8]) -> Self {
-        Self(Arc::from(bytes))
+        Self::new(Arc::from(bytes))
     }
 }
 
+/// Shared with whoever holds the bytes, a chart's files: they are not counted as a render's memory.
 impl From<Arc<[u8]>> for Str {
     fn from(bytes: Arc<[u8]>) -> Self {
         Self(bytes)
@@ -96,7 +112,7 @@ impl From<Arc<[u8]>> for Str {
 
 impl From<Vec<u8>> for Str {
     fn from(bytes: Vec<u8>) -> Self {
-        Self(Arc::from(bytes))
+        Self::new(Arc::from(bytes))
     }
 }
 

@@ -33,7 +33,6 @@ const ROWS: &[Row] = &[
     ("rollback", Shape::Bool, "remove it: after a failed upgrade the last good revision is put back"),
     ("crds", Shape::OneOf(&["Create", "CreateReplace", "Skip"]), "remove it: what is in `crds/` is created once"),
     ("patches", Shape::List, "remove it, and change the chart"),
-    ("budget", Shape::Mapping, "remove it: rendering has default limits"),
 ];
 
 /// The names of all of them.

@@ -7,6 +7,7 @@
 //! Mirrors operator-sdk v1.42.3, `internal/helm/watches/watches.go`; keys are matched in any letter case, as
 //! sigs.k8s.io/yaml does.
 
+mod budget;
 pub mod duration;
 mod fields;
 mod labels;
@@ -26,6 +27,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Diagnostic, Place, Source};
 
+pub use budget::Budget;
 pub use read::parse;
 pub use selector::Selector;
 
@@ -76,6 +78,8 @@ pub struct Watch {
     pub max_concurrent_reconciles: Option<NonZeroUsize>,
     /// Release records kept; 0: none at all.
     pub history: u32,
+    /// How much rendering may use.
+    pub budget: Budget,
     /// Where it stands.
     places: Places,
 }

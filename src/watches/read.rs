@@ -10,11 +10,11 @@ use serde_json::{Map, Value as Json};
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
 use crate::values::strvals;
 use crate::watches::fields::{Entry, Field, Fields, Findings};
-use crate::watches::{DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, duration, labels, later};
+use crate::watches::{DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, duration, labels, later};
 use crate::yaml::{self, Node, Numbers};
 
 /// The fields that are carried out.
-const FIELDS: [&str; 12] = [
+const FIELDS: [&str; 13] = [
     "group",
     "version",
     "kind",
@@ -27,6 +27,7 @@ const FIELDS: [&str; 12] = [
     "dryRunOption",
     "maxConcurrentReconciles",
     "history",
+    "budget",
 ];
 
 /// Reads the text of a `watches.yaml` that is known as `name`.
@@ -107,6 +108,7 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
     let watch_dependent_resources = findings.bool(fields.field("watchDependentResources")).unwrap_or(true);
     let dry_run_option = dry_run_option(fields.field("dryRunOption"), findings);
     let history = findings.count(fields.field("history"), 0).unwrap_or(DEFAULT_HISTORY);
+    let budget = budget::read(fields.field("budget"), findings);
     Some(Watch {
         gvk: gvk?,
         chart: chart?,
@@ -118,6 +120,7 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
         dry_run_option,
         max_concurrent_reconciles: concurrent.and_then(|n| NonZeroUsize::new(usize::try_from(n).ok()?)),
         history,
+        budget,
         places: Places {
             source: Arc::clone(&findings.source),
             gvk: fields.field("kind").map_or(item.place, |field| field.value.place),

@@ -273,7 +273,6 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
   rollback: false
   crds: Skip
   patches: []
-  budget: {}
 "), @r#"
     error: `releaseNamespace` is not supported yet
       --> watches.yaml:4:3
@@ -328,13 +327,91 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
      12 |   patches: []
         |   ^^^^^^^
       = hint: remove it, and change the chart
-    error: `budget` is not supported yet
-      --> watches.yaml:13:3
-        |
-     13 |   budget: {}
-        |   ^^^^^^
-      = hint: remove it: rendering has default limits
     "#);
+}
+
+#[test]
+fn a_budget_is_read_limit_by_limit() {
+    let text = "- version: v1
+  kind: Web
+  chart: web
+  budget: {steps: 5000000, output: 8Mi, memory: 100000, depth: 6000, crypto: 1.5s, time: 1m}
+- version: v1
+  kind: Other
+  chart: web
+  budget: {}
+";
+    let watches = parse("watches.yaml", text).unwrap().watches;
+    let budget = Budget {
+        steps: Some(5_000_000),
+        output: Some(8 << 20),
+        memory: Some(100_000),
+        depth: Some(6_000),
+        crypto: Some(Duration::from_millis(1_500)),
+        time: Some(Duration::from_mins(1)),
+    };
+    assert_eq!([watches[0].budget, watches[1].budget], [budget, Budget::default()]);
+    assert_eq!(usize::try_from(budget::MAX_DEPTH), Ok(crate::template::Limits::MAX_DEPTH));
+}
+
+#[test]
+fn what_is_no_budget_is_told() {
+    insta::assert_snapshot!(faults("- version: v1
+  kind: Web
+  chart: web
+  budget: {steps: 0, output: 8MB, memory: -1, depth: 6001, crypto: 5, time: soon, speed: 1}
+- version: v1
+  kind: Other
+  chart: web
+  budget: 128Mi
+"), @"
+    error: expected a whole number from 1 on for `budget.steps`, found 0
+      --> watches.yaml:4:19
+       |
+     4 |   budget: {steps: 0, output: 8MB, memory: -1, depth: 6001, crypto: 5, time: soon, speed: 1}
+       |                   ^
+      = hint: write for instance `5000000`
+    error: expected a number of bytes for `budget.output`, found `8MB`
+      --> watches.yaml:4:30
+       |
+     4 |   budget: {steps: 0, output: 8MB, memory: -1, depth: 6001, crypto: 5, time: soon, speed: 1}
+       |                              ^^^
+      = hint: write for instance `134217728` or `128Mi`
+    error: expected a number of bytes for `budget.memory`, found -1
+      --> watches.yaml:4:43
+       |
+     4 |   budget: {steps: 0, output: 8MB, memory: -1, depth: 6001, crypto: 5, time: soon, speed: 1}
+       |                                           ^^
+      = hint: write for instance `134217728` or `128Mi`
+    error: a `depth` of more than 6000 does not fit the stack, found 6001
+      --> watches.yaml:4:54
+       |
+     4 |   budget: {steps: 0, output: 8MB, memory: -1, depth: 6001, crypto: 5, time: soon, speed: 1}
+       |                                                      ^^^^
+    error: expected a duration for `budget.crypto`, found 5
+      --> watches.yaml:4:68
+       |
+     4 |   budget: {steps: 0, output: 8MB, memory: -1, depth: 6001, crypto: 5, time: soon, speed: 1}
+       |                                                                    ^
+      = hint: write for instance `500ms`, `30s` or `1m30s`
+    error: expected a duration for `budget.time`, found `soon`
+      --> watches.yaml:4:77
+       |
+     4 |   budget: {steps: 0, output: 8MB, memory: -1, depth: 6001, crypto: 5, time: soon, speed: 1}
+       |                                                                             ^^^^
+      = hint: write for instance `500ms`, `30s` or `1m30s`
+    warning: unknown field `speed` is ignored
+      --> watches.yaml:4:83
+       |
+     4 |   budget: {steps: 0, output: 8MB, memory: -1, depth: 6001, crypto: 5, time: soon, speed: 1}
+       |                                                                                   ^^^^^
+    error: expected a mapping for `budget`, found a string
+      --> watches.yaml:8:11
+       |
+     8 |   budget: 128Mi
+       |           ^^^^^
+      = hint: name limits, for instance `budget: {memory: 256Mi, time: 1m}`
+    ");
 }
 
 #[test]

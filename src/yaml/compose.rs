@@ -10,7 +10,7 @@ use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 
 use crate::diagnostic::Place;
-use crate::value::Str;
+use crate::value::{Str, meter};
 use crate::yaml::go_syntax::go_syntax;
 use crate::yaml::resolve::{Meaning, is_timestamp, resolve};
 use crate::yaml::tree::{Content, Index, ROOT, RawNode, Tree};
@@ -22,6 +22,9 @@ const FEW_VISITS: u32 = 400_000;
 const MANY_VISITS: u32 = 4_000_000;
 /// How many bytes of text aliases may repeat. The original shares text and needs no such limit.
 const MAX_REPEATED: usize = 64 << 20;
+
+/// What a node takes, without the text of a scalar.
+const NODE: usize = size_of::<Node>();
 
 /// Go's `base64.StdEncoding`: padding is needed, leftover bits are ignored.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -82,6 +85,10 @@ impl<'t, 'a> Composer<'t, 'a> {
     fn visit(&mut self, index: Index) -> Result<Option<&'t RawNode<'a>>, Box<Fault>> {
         let raw = self.tree.node(index);
         self.visits = self.visits.saturating_add(1);
+        let nodes = usize::try_from(self.visits).unwrap_or(usize::MAX);
+        if !meter::visit(nodes.saturating_mul(NODE).saturating_add(self.repeated)) {
+            return Err(Box::new(Fault::TooLarge));
+        }
         if !self.following.is_empty() {
             self.alias_visits = self.alias_visits.saturating_add(1);
             let ratio = f64::from(self.alias_visits) / f64::from(self.visits);

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 
 use serde_json::Value as Json;
 
-use crate::value::{IntKind, Kind, Object, Value, format_float};
+use crate::value::{IntKind, Kind, Object, Value, format_float, meter};
 use crate::yaml::json::not_finite_name;
 use crate::yaml::style::{Style, Traits};
 use crate::yaml::write::{Fold, Writer};
@@ -130,6 +130,9 @@ struct Emitter {
 
 impl Emitter {
     fn value(&mut self, value: &Value, spot: Spot) -> Result<(), Stop> {
+        if !meter::visit(self.writer.len()) {
+            return Err(Stop::Fault(Box::new(Fault::TooLarge)));
+        }
         match value {
             Value::Nil => self.word("null", spot),
             Value::List(_) | Value::Map(_) if self.dialect == Dialect::V2 && value.is_nil() => self.word("null", spot),
@@ -255,6 +258,10 @@ impl Emitter {
     }
 
     fn text(&mut self, text: &str, spot: Spot) -> Result<(), Stop> {
+        // A character may take six bytes.
+        if !meter::claim(self.writer.len().saturating_add(text.len().saturating_mul(3))) {
+            return Err(Stop::Fault(Box::new(Fault::TooLarge)));
+        }
         if !self.checked && go_json::yaml_would_object(text) {
             return Err(Stop::Detour);
         }

@@ -92,6 +92,9 @@ pub enum Fault {
         /// Where the key is.
         place: Place,
     },
+    /// There is no memory or time left for it. (The original has no such limit.)
+    #[error("yaml: the document is too large")]
+    TooLarge,
     /// A number JSON has no text for: `+Inf`, `-Inf` or `NaN`.
     #[error("json: unsupported value: {0}")]
     NotFinite(&'static str),
@@ -131,7 +134,7 @@ impl Fault {
             | Self::Tag { place, .. }
             | Self::Binary { place }
             | Self::JsonKey { place, .. } => Some(*place),
-            Self::Control | Self::NotFinite(_) | Self::Cyclic { .. } => None,
+            Self::Control | Self::TooLarge | Self::NotFinite(_) | Self::Cyclic { .. } => None,
         }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::Value as Json;
 
-use crate::value::{Str, Value, decode_utf8, shortest_digits};
+use crate::value::{Str, Value, decode_utf8, meter, shortest_digits};
 use crate::yaml::json::not_finite_name;
 use crate::yaml::{Fault, MAX_DEPTH};
 
@@ -49,6 +49,9 @@ pub(in crate::yaml) fn from_json(json: &Json) -> String {
 }
 
 fn write_value(value: &Value, out: &mut String, depth: usize) -> Result<(), Fault> {
+    if !meter::visit(out.len()) {
+        return Err(Fault::TooLarge);
+    }
     let Some(depth) = depth.checked_sub(1) else {
         return Err(Fault::Cyclic { type_name: value.type_name().to_owned() });
     };

@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::diagnostic::Place;
+use crate::value::meter;
 use crate::yaml::Fault;
 use crate::yaml::fault::place;
 use crate::yaml::parser::{Event, Parser, Placed, Properties};
@@ -80,6 +81,9 @@ impl<'a> Tree<'a> {
                 }
             };
             let node = RawNode { content, tag: properties.tag, place: place(start, end), next: None };
+            if !meter::visit(tree.nodes.len().saturating_mul(size_of::<RawNode<'_>>())) {
+                return Err(Box::new(Fault::TooLarge));
+            }
             let index = tree.add(node, open.last_mut());
             if let Some(name) = properties.anchor {
                 anchors.insert(name, index);

@@ -40,6 +40,11 @@ impl Writer {
     }
 
     /// The text, with its last line ended.
+    /// Bytes written until now.
+    pub(in crate::yaml) fn len(&self) -> usize {
+        self.out.len()
+    }
+
     pub(in crate::yaml) fn finish(mut self) -> String {
         self.start_line(0);
         self.out

@@ -11,6 +11,7 @@ mod architecture;
 mod charts;
 mod cli;
 mod fuzz;
+mod hostile;
 mod oracle;
 mod release;
 #[path = "../../fuzz/src/targets/mod.rs"]

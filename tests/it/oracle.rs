@@ -17,7 +17,7 @@ use chart_operator::yaml::{self, Numbers};
 use serde_json::Value as Json;
 
 /// No cluster, no names, a clock that stands still and bytes that count up.
-struct Nowhere;
+pub(crate) struct Nowhere;
 
 impl World for Nowhere {
     fn now(&self) -> jiff::Timestamp {
@@ -60,7 +60,7 @@ fn values(case: &Json) -> Json {
 }
 
 /// The chart of a case of kind `helm`.
-fn chart(case: &Json) -> Chart {
+pub(crate) fn chart(case: &Json) -> Chart {
     let metadata = Metadata {
         name: "demo".to_owned(),
         version: "0.1.0".to_owned(),

@@ -7,6 +7,7 @@ mod dsa_key;
 mod ec;
 mod key;
 mod passwords;
+pub(crate) mod price;
 mod random;
 mod rsa_key;
 mod sums;

@@ -11,23 +11,40 @@ use regex::bytes::{Captures, Regex, RegexBuilder};
 use crate::functions::regex::syntax::{self, Pattern};
 use crate::functions::strings::within_bounds;
 use crate::functions::unicode::is_letter;
-use crate::value::{Str, decode_utf8};
+use crate::value::{Str, decode_utf8, meter};
 
 /// How many compiled patterns a thread keeps: more than a chart uses.
 const KEPT: usize = 32;
 
-/// How large one compiled pattern may be, in bytes.
-const MAX_COMPILED: usize = 10 << 20;
+/// How large one compiled pattern may be, in bytes: the usual ones, those of large classes, and those that are not kept.
+const MAX_COMPILED: [usize; 3] = [64 << 10, 512 << 10, 10 << 20];
+
+/// How much a search may keep of the automaton it makes as it goes, in bytes.
+const MAX_AUTOMATON: usize = 256 << 10;
+
+/// Bytes of a compiled pattern for each of its states, roughly.
+const STATE: usize = 64;
+
+/// What compiling takes for each byte of a pattern, measured: its tree, and its states.
+const COMPILING: usize = 500;
+
+/// How many states one search may go through: several seconds' work at worst.
+const MAX_SEARCH: u64 = 1 << 33;
 
 thread_local! {
     /// The patterns used last, newest first. Compiling costs a thousand times more than matching.
     static COMPILED: RefCell<VecDeque<(Str, Rc<Expression>)>> = const { RefCell::new(VecDeque::new()) };
 }
 
+/// Never shown: the limit that is reached is reported in its place.
+const TOO_LATE: &str = "there is no time left for it";
+
 /// A compiled pattern.
 #[derive(Debug)]
 pub(crate) struct Expression {
     regex: Regex,
+    /// States it has at most.
+    states: u64,
     /// The names of the groups, from group 1 on; "" where a group has none.
     names: Vec<String>,
 }
@@ -41,7 +58,14 @@ impl Expression {
         if let Some(known) = COMPILED.with_borrow_mut(|kept| recall(kept, pattern)) {
             return Ok(known);
         }
+        // The clock is looked at: compiling takes long, and large patterns are not kept.
+        if !(meter::claim(pattern.len().saturating_mul(COMPILING)) && meter::spend(1 + pattern.len() as u64)) {
+            return Err("error parsing regexp: expression too large".to_owned());
+        }
         let expression = Rc::new(Self::new(pattern).map_err(|error| format!("error parsing regexp: {error}"))?);
+        if expression.is_large() {
+            return if meter::spend(meter::SLICE) { Ok(expression) } else { Err(TOO_LATE.to_owned()) };
+        }
         COMPILED.with_borrow_mut(|kept| {
             kept.truncate(KEPT - 1);
             kept.push_front((pattern.clone(), Rc::clone(&expression)));
@@ -51,9 +75,26 @@ impl Expression {
 
     fn new(pattern: &Str) -> Result<Self, String> {
         let Pattern { text, names } = syntax::translate(pattern)?;
-        let built = RegexBuilder::new(&text).size_limit(MAX_COMPILED).nest_limit(syntax::NEST_LIMIT).build();
-        let regex = built.map_err(|_too_large| format!("expression too large: `{pattern}`"))?;
-        Ok(Self { regex, names })
+        let build = |size: usize| {
+            let mut builder = RegexBuilder::new(&text);
+            builder.size_limit(size).dfa_size_limit(MAX_AUTOMATON).nest_limit(syntax::NEST_LIMIT);
+            Some((builder.build().ok()?, size / STATE))
+        };
+        match MAX_COMPILED.into_iter().find_map(build) {
+            Some((regex, states)) => Ok(Self { regex, states: states as u64, names }),
+            None => Err(format!("expression too large: `{pattern}`")),
+        }
+    }
+
+    fn is_large(&self) -> bool {
+        MAX_COMPILED.last().is_some_and(|largest| self.states >= (*largest / STATE) as u64)
+    }
+
+    /// Whether `text` may be searched from `at` on: a step for each sixteen million states, so that the clock is looked at
+    /// in time.
+    fn may_search(&self, text: &[u8], at: usize) -> bool {
+        let states = (text.len().saturating_sub(at) as u64).saturating_mul(self.states);
+        meter::spend(if states > MAX_SEARCH { u64::MAX } else { 1 + (states >> 24) })
     }
 
     /// Whether it matches anywhere.
@@ -71,6 +112,9 @@ impl Expression {
     fn find_from(&self, text: &[u8], from: usize) -> Option<Range<usize>> {
         let mut at = from;
         loop {
+            if !self.may_search(text, at) {
+                return None;
+            }
             let found = self.regex.find_at(text, at)?.range();
             if !found.is_empty() || is_boundary(text, found.start) {
                 return Some(found);
@@ -91,7 +135,7 @@ impl Expression {
         let mut ranges = Vec::new();
         let mut at = 0;
         let mut previous_end = None;
-        while ranges.len() < count && at <= text.len() {
+        while ranges.len() < count && at <= text.len() && meter::visit(ranges.len() * size_of::<Range<usize>>()) {
             let Some(range) = self.find_from(text, at) else { break };
             let repeated = range.end == at && previous_end == Some(range.start);
             at = if range.end == at { at + width_at(text, at).max(1) } else { range.end };

@@ -13,7 +13,7 @@ use expression::Expression;
 
 use crate::functions::unicode::quoted;
 use crate::template::function::FunctionError;
-use crate::value::{Elem, List, Str, Value};
+use crate::value::{Elem, List, Str, Value, meter};
 
 /// For the functions that call `regexp.MustCompile`, which tells the pattern too.
 fn must_compile(pattern: &Str) -> Result<Rc<Expression>, String> {
@@ -65,7 +65,8 @@ pub(crate) fn must_find_all(pattern: Str, text: Str, count: i64) -> Result<Value
 
 fn all_matches(expression: &Expression, text: &[u8], count: i64) -> Value {
     let ranges = expression.find_all(text, limit(count));
-    if ranges.is_empty() {
+    let bytes = ranges.iter().map(ExactSizeIterator::len).sum();
+    if ranges.is_empty() || !meter::claim_texts(ranges.len(), bytes) {
         return NO_STRINGS;
     }
     Value::strings(ranges.into_iter().filter_map(|range| text.get(range)))
@@ -117,7 +118,11 @@ fn parts(expression: &Expression, pattern: &[u8], text: &[u8], count: i64) -> Va
     }
     let mut parts: Vec<Str> = Vec::new();
     let (mut begin, mut end) = (0, 0);
-    for range in expression.find_all(text, limit(count)) {
+    let ranges = expression.find_all(text, limit(count));
+    if !meter::claim_texts(ranges.len() + 1, text.len()) {
+        return Value::Nil;
+    }
+    for range in ranges {
         if parts.len() + 1 == limit(count) {
             break;
         }
