@@ -136,7 +136,7 @@ impl Sorted {
     fn add(&mut self, path: &str, text: &str) -> Result<(), Error> {
         let (document, head) = read(path, text)?;
         if !head.annotations.contains_key(labels::HOOK) {
-            self.documents.push(document);
+            self.documents.push(document.as_applied());
             return Ok(());
         }
         let read = Head { path, kind: &document.kind, name: &head.name, annotations: &head.annotations };
@@ -149,6 +149,19 @@ impl Sorted {
 }
 
 impl Document {
+    /// As Helm applies it, which is from the stored manifest: there a line end follows, and a block scalar at the end takes
+    /// it for its own. A hook is applied by its text alone.
+    fn as_applied(mut self) -> Self {
+        let open = !self.text.ends_with('\n') || self.text.contains('+');
+        if open
+            && self.text.contains(['|', '>'])
+            && let Ok(json) = yaml::to_json(&format!("{}\n", self.text), Numbers::Exact)
+        {
+            self.json = json;
+        }
+        self
+    }
+
     /// Its objects: none where it holds only comments, several where it is a List.
     ///
     /// # Errors
@@ -378,6 +391,24 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(objects(text).unwrap(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_block_at_the_end_of_a_file_is_read_as_from_the_stored_manifest() {
+        let head = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ndata:\n  x: ";
+        for (block, value) in [
+            ("|\n    y", "y\n"),
+            ("|\n    y\n", "y\n"),
+            ("|-\n    y", "y"),
+            (">\n    y\n    z", "y z\n"),
+            ("|+\n    y\n", "y\n\n"),
+            ("'|'", "|"),
+        ] {
+            let sorted = sort(&BTreeMap::from([("a.yaml".to_owned(), format!("{head}{block}"))])).unwrap();
+            let [document] = &sorted.documents[..] else { panic!("{block}: one document") };
+            assert_eq!(document.json["data"]["x"], value, "{block}");
+            assert_eq!(stored(&sorted.text()).unwrap()[0].json, document.json, "{block}");
         }
     }
 
