@@ -136,7 +136,7 @@ impl Sorted {
     fn add(&mut self, path: &str, text: &str) -> Result<(), Error> {
         let (document, head) = read(path, text)?;
         if !head.annotations.contains_key(labels::HOOK) {
-            self.documents.push(document.as_applied());
+            self.documents.push(document.applied());
             return Ok(());
         }
         let read = Head { path, kind: &document.kind, name: &head.name, annotations: &head.annotations };
@@ -151,7 +151,7 @@ impl Sorted {
 impl Document {
     /// As Helm applies it, which is from the stored manifest: there a line end follows, and a block scalar at the end takes
     /// it for its own. A hook is applied by its text alone.
-    fn as_applied(mut self) -> Self {
+    fn applied(mut self) -> Self {
         let open = !self.text.ends_with('\n') || self.text.contains('+');
         if open
             && self.text.contains(['|', '>'])
