@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use serde::{Deserialize, Serialize};
 use serde_json::Map;
 
-use crate::cli::offline::Offline;
+use crate::cli::offline::Dns;
 use crate::cli::template::stages::{self, Error, Rendering, Setting};
 use crate::render::{Operation, ReleaseInfo};
 use crate::values::Schemas;
@@ -132,7 +132,7 @@ fn setting(request: Request) -> Result<Setting, String> {
         },
         capabilities: capabilities.map_err(|error| error.message())?,
         schemas: Schemas::Enforced,
-        world: Offline::default(),
+        dns: Dns::Off,
     })
 }
 

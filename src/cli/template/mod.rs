@@ -23,7 +23,7 @@ use clap::{ArgAction, Args as ClapArgs};
 
 use self::stages::{Error, Setting};
 use crate::cli::RENDER_STACK;
-use crate::cli::offline::Offline;
+use crate::cli::offline::Dns;
 use crate::diagnostic::Diagnostic;
 use crate::render::{Operation, ReleaseInfo};
 use crate::values::Schemas;
@@ -103,6 +103,12 @@ struct Cluster {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
           default_value = "false", hide_default_value = true, action = ArgAction::Set)]
     enable_dns: bool,
+}
+
+impl Cluster {
+    fn dns(&self) -> Dns {
+        if self.enable_dns { Dns::On } else { Dns::Off }
+    }
 }
 
 /// Why nothing, or not all, was rendered: Helm's message, and what we know beside.
@@ -218,7 +224,7 @@ fn render(args: &Args, warnings: &mut Vec<String>) -> Result<(), Error> {
         },
         capabilities,
         schemas: if *skip_schema_validation { Schemas::Skipped } else { Schemas::Enforced },
-        world: Offline { dns: args.cluster.enable_dns },
+        dns: args.cluster.dns(),
     };
     let release = setting.release.name.as_str();
     stages::check_name(release)?;

@@ -6,7 +6,7 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use crate::cli::offline::Offline;
+use crate::cli::offline::{Dns, Offline};
 use crate::cli::template::stages::Error;
 use crate::functions::{self, Host};
 use crate::template::{self, Limits, Run, Set};
@@ -50,7 +50,7 @@ fn evaluate(text: &str) -> Result<String, Error> {
     let run = || -> Result<Vec<u8>, template::Error> {
         let mut set = Set::new(Arc::new(functions::table()));
         set.parse(TEMPLATE, text)?;
-        let host = Host { world: Rc::new(Offline::default()) };
+        let host = Host { world: Rc::new(Offline::new(Dns::Off)) };
         let mut out = Vec::new();
         set.execute(TEMPLATE, Value::Nil, Run { host: &host, limits: Limits::default() }, &mut out)?;
         Ok(out)

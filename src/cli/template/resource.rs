@@ -148,7 +148,7 @@ impl Shop<'_> {
             release,
             revision: if self.args.release.is_upgrade { 2 } else { 1 },
         };
-        let world = Rc::new(Offline { dns: self.args.cluster.enable_dns });
+        let world = Rc::new(Offline::new(self.args.cluster.dns()));
         let mut rendered = job.render(world).map_err(|error| {
             let diagnostic =
                 if let rendering::Error::Render(error) = &error { Some(error.to_diagnostic()) } else { None };

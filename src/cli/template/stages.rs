@@ -10,7 +10,7 @@ use std::{fs, io};
 use serde_json::{Map, Value as Json};
 
 use crate::chart::{Chart, archive, files, values_file};
-use crate::cli::offline::Offline;
+use crate::cli::offline::{Dns, Offline};
 use crate::diagnostic::{Diagnostic, chain};
 use crate::release::manifest::{self, Sorted};
 use crate::release::{self, check_release_name};
@@ -142,7 +142,7 @@ pub(super) struct Setting {
     pub(super) release: ReleaseInfo,
     pub(super) capabilities: Capabilities,
     pub(super) schemas: Schemas,
-    pub(super) world: Offline,
+    pub(super) dns: Dns,
 }
 
 /// What a chart rendered to.
@@ -217,7 +217,7 @@ pub(super) fn render(processed: Processed, setting: &Setting) -> Result<Renderin
         limits: Limits::default(),
     };
     let compiled = Compiled::new(&chart).map_err(Error::Render)?;
-    let rendered = render::render(&compiled, inputs, Rc::new(setting.world)).map_err(Error::Render)?;
+    let rendered = render::render(&compiled, inputs, Rc::new(Offline::new(setting.dns))).map_err(Error::Render)?;
     Ok(Rendering { chart, rendered, _compiled: compiled })
 }
 
