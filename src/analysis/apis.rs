@@ -1,11 +1,15 @@
 //! Versions of Kubernetes' own kinds that are no longer served, as data, and where a chart still writes them.
 //!
 //! Releases and replacements are those of Kubernetes' deprecated API migration guide
-//! (<https://kubernetes.io/docs/reference/using-api/deprecation-guide/>).
+//! (<https://kubernetes.io/docs/reference/using-api/deprecation-guide/>) and of k8s.io/api v0.37.1
+//! (`zz_generated.prerelease-lifecycle.go`).
 
 use crate::diagnostic::{Diagnostic, Place};
 
-/// A version of kinds that went.
+/// The newest minor version of Kubernetes 1 that this table knows: what goes later is deprecated.
+const NEWEST: u32 = 37;
+
+/// A version of kinds that went, or will go.
 #[derive(Debug)]
 pub(crate) struct Removed {
     version: &'static str,
@@ -30,11 +34,17 @@ const RBAC: &[&str] = &["ClusterRole", "ClusterRoleBinding", "Role", "RoleBindin
 const FLOW_CONTROL: &[&str] = &["FlowSchema", "PriorityLevelConfiguration"];
 const WORKLOADS: &[&str] = &["DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"];
 
-/// Every one that went.
+const POLICIES: &[&str] = &["ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"];
+const MUTATING_POLICIES: &[&str] = &["MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"];
+const CLAIMS: &[&str] = &["DeviceClass", "ResourceClaim", "ResourceClaimTemplate", "ResourceSlice"];
+
+/// Every one that went, and those whose end is announced.
 const REMOVED: &[Removed] = &[
     removed("extensions/v1beta1", WORKLOADS, 16, Some("apps/v1")),
     removed("apps/v1beta1", WORKLOADS, 16, Some("apps/v1")),
     removed("apps/v1beta2", WORKLOADS, 16, Some("apps/v1")),
+    removed("apps/v1beta1", &["ControllerRevision"], 16, Some("apps/v1")),
+    removed("apps/v1beta2", &["ControllerRevision"], 16, Some("apps/v1")),
     removed("extensions/v1beta1", &["NetworkPolicy"], 16, Some("networking.k8s.io/v1")),
     removed("extensions/v1beta1", &["PodSecurityPolicy"], 16, None),
     removed("extensions/v1beta1", &["Ingress"], 22, Some("networking.k8s.io/v1")),
@@ -73,6 +83,18 @@ const REMOVED: &[Removed] = &[
     removed("storage.k8s.io/v1beta1", &["CSIStorageCapacity"], 27, Some("storage.k8s.io/v1")),
     removed("flowcontrol.apiserver.k8s.io/v1beta2", FLOW_CONTROL, 29, Some("flowcontrol.apiserver.k8s.io/v1")),
     removed("flowcontrol.apiserver.k8s.io/v1beta3", FLOW_CONTROL, 32, Some("flowcontrol.apiserver.k8s.io/v1")),
+    removed("storage.k8s.io/v1alpha1", &["CSIStorageCapacity", "VolumeAttachment"], 24, Some("storage.k8s.io/v1")),
+    removed("admissionregistration.k8s.io/v1alpha1", POLICIES, 32, Some("admissionregistration.k8s.io/v1")),
+    removed("admissionregistration.k8s.io/v1beta1", POLICIES, 34, Some("admissionregistration.k8s.io/v1")),
+    removed("storage.k8s.io/v1alpha1", &["VolumeAttributesClass"], 35, Some("storage.k8s.io/v1")),
+    removed("storage.k8s.io/v1beta1", &["VolumeAttributesClass"], 37, Some("storage.k8s.io/v1")),
+    removed("networking.k8s.io/v1beta1", &["IPAddress", "ServiceCIDR"], 37, Some("networking.k8s.io/v1")),
+    removed("certificates.k8s.io/v1alpha1", &["ClusterTrustBundle"], 37, Some("certificates.k8s.io/v1")),
+    removed("admissionregistration.k8s.io/v1alpha1", MUTATING_POLICIES, 38, Some("admissionregistration.k8s.io/v1")),
+    removed("resource.k8s.io/v1beta1", CLAIMS, 38, Some("resource.k8s.io/v1")),
+    removed("resource.k8s.io/v1beta2", CLAIMS, 39, Some("resource.k8s.io/v1")),
+    removed("admissionregistration.k8s.io/v1beta1", MUTATING_POLICIES, 40, Some("admissionregistration.k8s.io/v1")),
+    removed("certificates.k8s.io/v1beta1", &["ClusterTrustBundle"], 40, Some("certificates.k8s.io/v1")),
 ];
 
 impl Removed {
@@ -83,7 +105,7 @@ impl Removed {
 
     /// Whether `api_version`, or one of its kinds (`batch/v1beta1/CronJob`), is among what went.
     pub(crate) fn is_gone(api_version: &str) -> bool {
-        REMOVED.iter().any(|removed| {
+        REMOVED.iter().filter(|removed| removed.minor <= NEWEST).any(|removed| {
             let rest = api_version.strip_prefix(removed.version);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         })
@@ -91,8 +113,12 @@ impl Removed {
 
     /// A fault or a warning of that, still without a place.
     pub(crate) fn tell(&self, kind: &str, new: fn(String) -> Diagnostic) -> Diagnostic {
-        let diagnostic =
-            new(format!("`{} {kind}` is not served any more since Kubernetes 1.{}", self.version, self.minor));
+        let Self { version, minor, .. } = self;
+        let diagnostic = if *minor > NEWEST {
+            Diagnostic::warning(format!("`{version} {kind}` is deprecated: Kubernetes 1.{minor} will not serve it"))
+        } else {
+            new(format!("`{version} {kind}` is not served any more since Kubernetes 1.{minor}"))
+        };
         match self.instead {
             Some(instead) => diagnostic.hint(format!("use `{instead}`")),
             None => diagnostic.hint("there is no replacement of that kind"),
