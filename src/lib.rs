@@ -24,6 +24,7 @@ pub mod readiness;
 pub mod reconcile;
 pub mod release;
 pub mod render;
+pub mod schema;
 pub mod server;
 pub mod status;
 pub mod telemetry;

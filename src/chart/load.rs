@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::chart::decode::{self, Draft};
 use crate::chart::{Chart, Error, File, Lock, archive, values_file};
+use crate::schema::Schema;
 use crate::yaml::{self, Numbers};
 
 /// How deep sub-charts may lie in sub-charts. Helm knows no limit; each level is a frame on our stack.
@@ -91,7 +92,7 @@ fn read_metadata(files: &[File]) -> Result<Draft, Error> {
 struct Parts {
     lock: Option<Lock>,
     values: Map<String, Json>,
-    schema: Option<Arc<[u8]>>,
+    schema: Option<Schema>,
     templates: Vec<File>,
     files: Vec<File>,
     /// What lies in `charts/`, by its first path part.
@@ -104,7 +105,7 @@ impl Parts {
             "Chart.yaml" => {}
             "Chart.lock" => self.lock = Some(lock(file, "Chart.lock")?),
             "values.yaml" => self.values = values(file)?,
-            "values.schema.json" => self.schema = Some(Arc::clone(&file.data)),
+            "values.schema.json" => self.schema = Some(Arc::clone(&file.data).into()),
             "requirements.yaml" => {
                 let source = draft.read(&read(file)?);
                 source.map_err(|source| Error::Field { file: "requirements.yaml", source })?;

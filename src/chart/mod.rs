@@ -23,6 +23,7 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
+use crate::schema::Schema;
 use crate::yaml;
 
 pub use crd::Crd;
@@ -47,8 +48,8 @@ pub struct Chart {
     pub lock: Option<Lock>,
     /// `values.yaml`: always an object, every number a float.
     pub values: Arc<Json>,
-    /// `values.schema.json` as it was written.
-    pub schema: Option<Arc<[u8]>>,
+    /// `values.schema.json`, compiled at its first use.
+    pub schema: Option<Schema>,
     /// Everything in `templates/`.
     pub templates: Arc<[File]>,
     /// Everything else that is no sub-chart: what `.Files` serves, `crds/` and `operator/` included.

@@ -35,10 +35,28 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use regex::Expression;
+pub(crate) use urls::{Address, parse_address};
 pub use world::{Host, World};
 
 use crate::functions::crypto::price;
 use crate::template::function::{Function, Functions, IntoBody, Price};
+
+/// Why a text is no date such as `2006-01-02`, in the words of Go's `time.Parse`.
+pub(crate) fn date_fault(text: &str) -> Option<String> {
+    dates::parse_time("2006-01-02", text).err()
+}
+
+/// Why a text is not JSON, in the words of a decoder of Go's `encoding/json`.
+pub(crate) fn json_fault(text: &[u8]) -> Option<String> {
+    let fault = json_read::read(text).err()?;
+    Some(match fault.as_str() {
+        "unexpected end of JSON input" if text.trim_ascii().is_empty() => "EOF".to_owned(),
+        "unexpected end of JSON input" => "unexpected EOF".to_owned(),
+        fault if fault.ends_with("after top-level value") => "invalid character after top-level value".to_owned(),
+        _ => fault,
+    })
+}
 
 /// All functions by name.
 pub fn table() -> Functions {

@@ -35,6 +35,24 @@ struct Url {
     fragment: Vec<u8>,
 }
 
+/// What formats of a schema look at in a URL.
+pub(crate) struct Address {
+    pub(crate) scheme: String,
+    pub(crate) host: String,
+    /// Without port and brackets.
+    pub(crate) hostname: String,
+}
+
+/// Takes a URL apart.
+///
+/// # Errors
+/// Go's text.
+pub(crate) fn parse_address(url: &str) -> Result<Address, String> {
+    let url = Url::parse(url.as_bytes())?;
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Ok(Address { scheme: text(&url.scheme), host: text(&url.host), hostname: text(&hostname(&url.host)) })
+}
+
 /// `urlParse`: the parts as a dict.
 pub(crate) fn parse(url: Str) -> Result<Map, String> {
     let url = Url::parse(&url).map_err(|error| format!("unable to parse url: {error}"))?;

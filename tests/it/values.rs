@@ -121,3 +121,20 @@ fn violations_of_a_schema_are_told_as_by_helm() {
     }
     assert_none(&differences, cases.len());
 }
+
+#[test]
+fn violations_of_a_schema_are_told_to_the_letter_of_helm() {
+    let cases = cases("schema-texts.jsonl");
+    let mut differences = Vec::new();
+    for case in &cases {
+        let (chart, values) = process(case).unwrap();
+        let found = schema::validate(&chart, &values).err().map_or_else(String::new, |error| error.helm_text());
+        let found = found.split_once('\n').map_or("", |(_, found)| found);
+        let wanted = text(case, "error");
+        if found != wanted {
+            differences.push(format!("{}\n  found {found:?}\n wanted {wanted:?}", text(case, "id")));
+        }
+    }
+    assert_none(&differences, cases.len());
+    assert!(cases.len() > 170, "only {} cases", cases.len());
+}

@@ -22,6 +22,6 @@ pub(crate) fn run(data: &[u8]) {
 fn with_schema(schema: &str) -> Chart {
     let metadata = File::new("Chart.yaml", b"{apiVersion: v2, name: demo, version: 1.0.0}".as_slice());
     let mut chart = load::from_files(vec![metadata]).unwrap();
-    chart.schema = Some(Arc::from(schema.as_bytes()));
+    chart.schema = Some(Arc::<[u8]>::from(schema.as_bytes()).into());
     chart
 }

@@ -62,7 +62,7 @@ impl Expression {
         if !(meter::claim(pattern.len().saturating_mul(COMPILING)) && meter::spend(1 + pattern.len() as u64)) {
             return Err("error parsing regexp: expression too large".to_owned());
         }
-        let expression = Rc::new(Self::new(pattern).map_err(|error| format!("error parsing regexp: {error}"))?);
+        let expression = Rc::new(Self::build(pattern)?);
         if expression.is_large() {
             return if meter::spend(meter::SLICE) { Ok(expression) } else { Err(TOO_LATE.to_owned()) };
         }
@@ -71,6 +71,15 @@ impl Expression {
             kept.push_front((pattern.clone(), Rc::clone(&expression)));
         });
         Ok(expression)
+    }
+
+    /// Like [`Self::compile`], for who keeps it.
+    pub(crate) fn read(pattern: &str) -> Result<Self, String> {
+        Self::build(&pattern.into())
+    }
+
+    fn build(pattern: &Str) -> Result<Self, String> {
+        Self::new(pattern).map_err(|error| format!("error parsing regexp: {error}"))
     }
 
     fn new(pattern: &Str) -> Result<Self, String> {

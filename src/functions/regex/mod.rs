@@ -9,7 +9,7 @@ mod syntax;
 
 use std::rc::Rc;
 
-use expression::Expression;
+pub(crate) use expression::Expression;
 
 use crate::functions::unicode::quoted;
 use crate::template::function::FunctionError;
