@@ -37,6 +37,7 @@ fmt: ## Format the code
 lint: ## Check the format, and every lint without exception
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
+	$(CARGO) clippy --test cluster $(CARGO_FLAGS) -- -D warnings
 
 .PHONY: docs
 docs: ## Build the documentation; a broken link fails

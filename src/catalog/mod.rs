@@ -52,7 +52,7 @@ impl Entry {
         overrides::apply(spec, &BTreeMap::new(), &self.overrides)
     }
 
-    /// The templates of [`Entry::chart`] with the sub-charts that [`crate::values::process`] left in `chart`.
+    /// The templates of [`Entry::chart`] with the sub-charts that [`crate::values::process()`] left in `chart`.
     ///
     /// # Errors
     /// If a template does not parse.

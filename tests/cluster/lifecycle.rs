@@ -207,7 +207,7 @@ async fn override_values_win_over_the_spec_and_are_announced() {
     assert_eq!(deployment["spec"]["replicas"], 4);
     assert_eq!(deployment["spec"]["template"]["spec"]["containers"][0]["image"], "nginx:pinned");
     let announced = || async {
-        let events = namespace.api("Event").list(&Default::default()).await.unwrap();
+        let events = namespace.api("Event").list(&kube::api::ListParams::default()).await.unwrap();
         let event = events.items.into_iter().find(|event| event.data["reason"] == "OverrideValuesInUse")?;
         event.data["message"].as_str().map(str::to_owned)
     };

@@ -4,7 +4,6 @@
     clippy::unwrap_used,
     clippy::indexing_slicing,
     clippy::string_slice,
-    clippy::panic,
     clippy::print_stderr,
     reason = "a test fails by panicking"
 )]

@@ -52,7 +52,8 @@ async fn without_watch_namespace_all_namespaces_are_served_and_the_selector_tell
     eventually("the Service is back", || async { second.find("Service", "shop-web").await }).await;
     let untouched = first.find("Web", "unselected").await.unwrap();
     assert!(untouched.get("status").is_none(), "{untouched}");
-    let names: Vec<_> = operator.calls().into_iter().filter(|call| call.is_write()).map(|call| call.name).collect();
+    let names: Vec<_> =
+        operator.calls().into_iter().filter(testbed::audit::Request::is_write).map(|call| call.name).collect();
     assert!(names.iter().all(|name| !name.contains("unselected")), "{names:?}");
 }
 

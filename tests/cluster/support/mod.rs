@@ -10,16 +10,16 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 use testbed::{ControlPlane, Controllers, Options};
 
-pub use namespace::Namespace;
-pub use operator::{Operator, Setting};
-pub use project::{Project, install_definition};
+pub(crate) use namespace::Namespace;
+pub(crate) use operator::{Operator, Setting};
+pub(crate) use project::{Project, install_definition};
 
 /// How long anything may take before a test fails: far longer than it should, so that a busy machine is no failure.
-const DEADLINE: Duration = Duration::from_secs(60);
+const DEADLINE: Duration = Duration::from_mins(1);
 
-/// The control plane: API server and etcd, with a controller-manager, so that Deployments make ReplicaSets and what has no
+/// The control plane: API server and etcd, with a controller-manager, so that Deployments make `ReplicaSets` and what has no
 /// owner any more is collected. No node: Pods stay Pending.
-pub fn plane() -> &'static ControlPlane {
+pub(crate) fn plane() -> &'static ControlPlane {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
     PLANE.get_or_init(|| {
         // A thread of its own: the runtime of the test that comes first must not own what all use.
@@ -37,7 +37,7 @@ pub fn plane() -> &'static ControlPlane {
 }
 
 /// A control plane for one test, which may stop its programs: no controllers, and the definitions of this repository.
-pub async fn own_plane() -> ControlPlane {
+pub(crate) async fn own_plane() -> ControlPlane {
     let options = Options { controllers: Controllers::None, audit: true, ..Options::default() };
     let plane = ControlPlane::start(options).await.unwrap();
     project::install_definitions(&plane.client().await.unwrap()).await;
@@ -45,7 +45,7 @@ pub async fn own_plane() -> ControlPlane {
 }
 
 /// Waits until `probe` finds something, and gives it.
-pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
+pub(crate) async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe: impl FnMut() -> F) -> T {
     let end = Instant::now() + DEADLINE;
     loop {
         if let Some(found) = probe().await {
@@ -57,18 +57,18 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(what: &str, mut probe:
 }
 
 /// The condition of that type in the status of `resource`.
-pub fn condition<'a>(resource: &'a Json, condition_type: &str) -> Option<&'a Json> {
+pub(crate) fn condition<'a>(resource: &'a Json, condition_type: &str) -> Option<&'a Json> {
     let conditions = resource.pointer("/status/conditions")?.as_array()?;
     conditions.iter().find(|condition| condition["type"] == condition_type)
 }
 
 /// Status and reason of a condition, such as `True/InstallSuccessful`.
-pub fn condition_text(resource: &Json, condition_type: &str) -> Option<String> {
+pub(crate) fn condition_text(resource: &Json, condition_type: &str) -> Option<String> {
     let condition = condition(resource, condition_type)?;
     Some(format!("{}/{}", condition["status"].as_str()?, condition["reason"].as_str().unwrap_or_default()))
 }
 
 /// Whether the chart's objects are in place.
-pub fn is_deployed(resource: &Json) -> bool {
+pub(crate) fn is_deployed(resource: &Json) -> bool {
     condition_text(resource, "Deployed").is_some_and(|text| text.starts_with("True/"))
 }

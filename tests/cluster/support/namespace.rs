@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::support::{eventually, plane};
 
 /// A namespace of a random name. It stays after the test: the control plane is thrown away.
-pub struct Namespace {
+pub(crate) struct Namespace {
     pub client: kube::Client,
     pub name: String,
 }
@@ -29,12 +29,12 @@ fn resource(kind: &str) -> ApiResource {
 
 impl Namespace {
     /// A new namespace, named after `test`.
-    pub async fn create(test: &str) -> Self {
+    pub(crate) async fn create(test: &str) -> Self {
         Self::create_in(plane().client().await.unwrap(), test).await
     }
 
     /// As [`Namespace::create`], in another cluster.
-    pub async fn create_in(client: kube::Client, test: &str) -> Self {
+    pub(crate) async fn create_in(client: kube::Client, test: &str) -> Self {
         let name = format!("{test}-{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource("Namespace"));
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
@@ -42,7 +42,7 @@ impl Namespace {
         Self { client, name }
     }
 
-    pub fn api(&self, kind: &str) -> Api<DynamicObject> {
+    pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
         match kind {
             "ClusterRole" | "ClusterRoleBinding" | "CustomResourceDefinition" => {
                 Api::all_with(self.client.clone(), &resource(kind))
@@ -52,26 +52,26 @@ impl Namespace {
     }
 
     /// The object, if there is one.
-    pub async fn find(&self, kind: &str, name: &str) -> Option<Json> {
+    pub(crate) async fn find(&self, kind: &str, name: &str) -> Option<Json> {
         let found = self.api(kind).get_opt(name).await.unwrap();
         found.map(|object| serde_json::to_value(object).unwrap())
     }
 
     /// Names of all objects of a kind, sorted.
-    pub async fn names(&self, kind: &str) -> Vec<String> {
-        let list = self.api(kind).list(&Default::default()).await.unwrap();
+    pub(crate) async fn names(&self, kind: &str) -> Vec<String> {
+        let list = self.api(kind).list(&kube::api::ListParams::default()).await.unwrap();
         let mut names: Vec<_> = list.items.into_iter().filter_map(|object| object.metadata.name).collect();
         names.sort();
         names
     }
 
     /// Creates a custom resource.
-    pub async fn create_resource(&self, kind: &str, name: &str, spec: Json) -> Json {
+    pub(crate) async fn create_resource(&self, kind: &str, name: &str, spec: Json) -> Json {
         self.create_named(kind, name, json!({"spec": spec})).await
     }
 
     /// Creates an object of any kind; `body` is all of it but its kind, name and namespace.
-    pub async fn create_named(&self, kind: &str, name: &str, mut body: Json) -> Json {
+    pub(crate) async fn create_named(&self, kind: &str, name: &str, mut body: Json) -> Json {
         let resource = resource(kind);
         body["apiVersion"] = json!(resource.api_version);
         body["kind"] = json!(kind);
@@ -81,37 +81,37 @@ impl Namespace {
     }
 
     /// Creates any other object.
-    pub async fn create_object(&self, kind: &str, object: Json) {
+    pub(crate) async fn create_object(&self, kind: &str, object: Json) {
         let object = serde_json::from_value(object).unwrap();
         self.api(kind).create(&PostParams::default(), &object).await.unwrap();
     }
 
     /// Merge-patches an object as another manager than the operator.
-    pub async fn patch(&self, kind: &str, name: &str, patch: Json) -> Json {
+    pub(crate) async fn patch(&self, kind: &str, name: &str, patch: Json) -> Json {
         let params = PatchParams { field_manager: Some("jane".to_owned()), ..PatchParams::default() };
         let patched = self.api(kind).patch(name, &params, &Patch::Merge(patch)).await.unwrap();
         serde_json::to_value(patched).unwrap()
     }
 
     /// Patches an object by RFC 6902, as another manager than the operator.
-    pub async fn json_patch(&self, kind: &str, name: &str, patch: Json) {
+    pub(crate) async fn json_patch(&self, kind: &str, name: &str, patch: Json) {
         let params = PatchParams { field_manager: Some("jane".to_owned()), ..PatchParams::default() };
         let patch = Patch::<()>::Json(serde_json::from_value(patch).unwrap());
         self.api(kind).patch(name, &params, &patch).await.unwrap();
     }
 
-    pub async fn delete(&self, kind: &str, name: &str) {
+    pub(crate) async fn delete(&self, kind: &str, name: &str) {
         self.api(kind).delete(name, &DeleteParams::default()).await.unwrap();
     }
 
     /// Waits until the object is as `test` wants it, and gives it.
-    pub async fn until(&self, kind: &str, name: &str, what: &str, test: impl Fn(&Json) -> bool) -> Json {
+    pub(crate) async fn until(&self, kind: &str, name: &str, what: &str, test: impl Fn(&Json) -> bool) -> Json {
         let probe = || async { self.find(kind, name).await.filter(|object| test(object)) };
         eventually(&format!("{kind} {}/{name}: {what}", self.name), probe).await
     }
 
     /// Waits until the object is gone.
-    pub async fn until_gone(&self, kind: &str, name: &str) {
+    pub(crate) async fn until_gone(&self, kind: &str, name: &str) {
         let probe = || async { self.find(kind, name).await.is_none().then_some(()) };
         eventually(&format!("{kind} {}/{name} is gone", self.name), probe).await;
     }

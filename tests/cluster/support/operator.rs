@@ -13,7 +13,7 @@ use testbed::port::Port;
 use crate::support::{DEADLINE, Namespace, Project, plane};
 
 /// Where an operator works, and as whom.
-pub struct Setting {
+pub(crate) struct Setting {
     /// A user of its own, so that the audit log tells whose calls are whose.
     pub user: String,
     kubeconfig: PathBuf,
@@ -24,12 +24,12 @@ pub struct Setting {
 
 impl Setting {
     /// With all rights.
-    pub fn of(plane: &ControlPlane, namespaces: &str) -> Self {
+    pub(crate) fn of(plane: &ControlPlane, namespaces: &str) -> Self {
         Self::with_groups(plane, namespaces, &["system:masters"])
     }
 
     /// With the rights that RBAC gives to its user.
-    pub fn without_rights(plane: &ControlPlane, namespaces: &str) -> Self {
+    pub(crate) fn without_rights(plane: &ControlPlane, namespaces: &str) -> Self {
         Self::with_groups(plane, namespaces, &[])
     }
 
@@ -42,13 +42,13 @@ impl Setting {
 
 /// What an endpoint says.
 #[derive(Debug)]
-pub struct Answer {
+pub(crate) struct Answer {
     pub code: u16,
     pub text: String,
 }
 
 /// A running operator; killed when it is dropped.
-pub struct Operator {
+pub(crate) struct Operator {
     process: Guarded,
     health: Port,
     pub metrics: Port,
@@ -59,24 +59,24 @@ pub struct Operator {
 
 impl Operator {
     /// Starts it for the project, watching the namespace, and waits until it is ready.
-    pub async fn start(project: &Project, namespace: &Namespace) -> Self {
+    pub(crate) async fn start(project: &Project, namespace: &Namespace) -> Self {
         Self::start_with(project, namespace, &[]).await
     }
 
     /// As [`Operator::start`], with more flags.
-    pub async fn start_with(project: &Project, namespace: &Namespace, flags: &[&str]) -> Self {
+    pub(crate) async fn start_with(project: &Project, namespace: &Namespace, flags: &[&str]) -> Self {
         let mut operator = Self::spawn(project, namespace, flags);
         operator.until_ready().await;
         operator
     }
 
     /// Starts it, and does not wait.
-    pub fn spawn(project: &Project, namespace: &Namespace, flags: &[&str]) -> Self {
+    pub(crate) fn spawn(project: &Project, namespace: &Namespace, flags: &[&str]) -> Self {
         Self::launch(project, Setting::of(plane(), &namespace.name), flags)
     }
 
     /// Starts it in that setting, and does not wait.
-    pub fn launch(project: &Project, setting: Setting, flags: &[&str]) -> Self {
+    pub(crate) fn launch(project: &Project, setting: Setting, flags: &[&str]) -> Self {
         let folder = Folder::new("chart-operator-test-").unwrap();
         let (health, metrics) = (Port::reserve().unwrap(), Port::reserve().unwrap());
         let mut arguments = vec![
@@ -96,7 +96,7 @@ impl Operator {
     }
 
     /// Waits until it is ready.
-    pub async fn until_ready(&mut self) {
+    pub(crate) async fn until_ready(&mut self) {
         let end = Instant::now() + DEADLINE;
         while !self.is_ready().await {
             assert!(self.process.ended().is_none(), "the operator has ended");
@@ -105,23 +105,23 @@ impl Operator {
         }
     }
 
-    pub async fn is_ready(&self) -> bool {
+    pub(crate) async fn is_ready(&self) -> bool {
         self.readyz().await.is_some_and(|answer| answer.code == 200)
     }
 
     /// What `/readyz` says, if anybody answers.
-    pub async fn readyz(&self) -> Option<Answer> {
+    pub(crate) async fn readyz(&self) -> Option<Answer> {
         ask(&self.health, "/readyz").await
     }
 
     /// The value of the metric whose line begins with `series`, if there is one.
-    pub async fn metric(&self, series: &str) -> Option<f64> {
+    pub(crate) async fn metric(&self, series: &str) -> Option<f64> {
         let text = ask(&self.metrics, "/metrics").await?.text;
         text.lines().find(|line| line.starts_with(series))?.rsplit(' ').next()?.parse().ok()
     }
 
     /// Asks it to stop, as a kubelet does, and waits until it has.
-    pub async fn terminate(mut self) {
+    pub(crate) async fn terminate(mut self) {
         let pid = self.process.pid().unwrap().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let end = Instant::now() + DEADLINE;
@@ -132,23 +132,23 @@ impl Operator {
     }
 
     /// Kills it with SIGKILL.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.process.stop();
     }
 
     /// Its log, line by line.
-    pub fn log(&self) -> Vec<Json> {
+    pub(crate) fn log(&self) -> Vec<Json> {
         let text = std::fs::read_to_string(self.process.log()).unwrap_or_default();
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
     /// Lines of the log with that message.
-    pub fn logged(&self, message: &str) -> Vec<Json> {
+    pub(crate) fn logged(&self, message: &str) -> Vec<Json> {
         self.log().into_iter().filter(|line| line["msg"] == message).collect()
     }
 
     /// The calls it has made so far, watches and lease apart.
-    pub fn calls(&self) -> Vec<Request> {
+    pub(crate) fn calls(&self) -> Vec<Request> {
         let requests = self.audit.read().unwrap();
         let own = requests.into_iter().filter(|request| request.user == self.user);
         own.filter(|request| request.verb != "watch" && request.resource != "leases").collect()

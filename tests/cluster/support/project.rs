@@ -11,7 +11,7 @@ use testbed::guard::Folder;
 use crate::support::eventually;
 
 /// A copy of this repository's charts that a test may change.
-pub struct Project {
+pub(crate) struct Project {
     folder: Folder,
 }
 
@@ -21,7 +21,7 @@ fn repository() -> &'static Path {
 
 impl Project {
     /// This repository's `watches.yaml` and charts.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = Folder::new("chart-operator-project-").unwrap();
         copy(&repository().join("helm-charts"), &folder.path().join("helm-charts"));
         fs::copy(repository().join("watches.yaml"), folder.path().join("watches.yaml")).unwrap();
@@ -31,7 +31,7 @@ impl Project {
     }
 
     /// A project of these files: paths and texts. Charts are named by their paths in it.
-    pub fn of(files: &[(&str, &str)]) -> Self {
+    pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let project = Self { folder: Folder::new("chart-operator-project-").unwrap() };
         for (file, text) in files {
             project.edit(file, |_| (*text).to_owned());
@@ -46,12 +46,12 @@ impl Project {
     }
 
     /// The path of its `watches.yaml`.
-    pub fn watches(&self) -> PathBuf {
+    pub(crate) fn watches(&self) -> PathBuf {
         self.folder.path().join("watches.yaml")
     }
 
     /// Changes one of its files.
-    pub fn edit(&self, file: &str, change: impl FnOnce(String) -> String) {
+    pub(crate) fn edit(&self, file: &str, change: impl FnOnce(String) -> String) {
         let path = self.folder.path().join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, change(fs::read_to_string(&path).unwrap_or_default())).unwrap();
@@ -71,8 +71,8 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Applies the CustomResourceDefinitions of this repository, and waits until they are served.
-pub async fn install_definitions(client: &kube::Client) {
+/// Applies the `CustomResourceDefinitions` of this repository, and waits until they are served.
+pub(super) async fn install_definitions(client: &kube::Client) {
     for entry in fs::read_dir(repository().join("config/crd/bases")).unwrap() {
         let text = fs::read_to_string(entry.unwrap().path()).unwrap();
         let definition: Json = chart_operator::yaml::to_json(&text, chart_operator::yaml::Numbers::Exact).unwrap();
@@ -80,8 +80,8 @@ pub async fn install_definitions(client: &kube::Client) {
     }
 }
 
-/// Applies a CustomResourceDefinition, and waits until it is served.
-pub async fn install_definition(client: &kube::Client, definition: &Json) {
+/// Applies a `CustomResourceDefinition`, and waits until it is served.
+pub(crate) async fn install_definition(client: &kube::Client, definition: &Json) {
     let gvk = GroupVersionKind::gvk("apiextensions.k8s.io", "v1", "CustomResourceDefinition");
     let api: Api<DynamicObject> = Api::all_with(client.clone(), &ApiResource::from_gvk(&gvk));
     let name = definition["metadata"]["name"].as_str().unwrap();
