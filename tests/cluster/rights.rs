@@ -137,5 +137,5 @@ async fn a_kind_that_it_may_not_list_makes_it_not_ready_with_the_reason() {
     let answer = eventually("it is not ready", forbidden).await;
     assert_eq!(answer.code, 500, "{answer:?}");
     let told = failures(&operator);
-    assert!(told.len() <= 2, "once for each of the two kinds: {told:?}");
+    assert!(told.len() <= 3, "once for each of the three kinds: {told:?}");
 }
