@@ -9,10 +9,10 @@ use std::sync::LazyLock;
 use regex::Regex;
 use serde_json::Value as Json;
 
-use crate::chart::json_type;
 use crate::chart::metadata::{Dependency, ImportValues, Lock, Maintainer, Metadata};
 use crate::chart::version::Version;
 use crate::value::format_float;
+use crate::yaml::json_type;
 
 /// A field that holds something else than it should.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]

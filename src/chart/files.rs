@@ -173,15 +173,20 @@ fn stat(path: &Path) -> Result<fs::Metadata, Error> {
 
 /// Where the link at `path` leads, without `.` and `..`.
 fn resolved(path: &Path, link: &Path) -> PathBuf {
-    let mut target = PathBuf::new();
-    for part in path.parent().unwrap_or(path).join(link).components() {
+    clean(&path.parent().unwrap_or(path).join(link))
+}
+
+/// The path without `.` and `..`, by its text alone (Go's `filepath.Clean` of an absolute path).
+pub(crate) fn clean(path: &Path) -> PathBuf {
+    let mut clean = PathBuf::new();
+    for part in path.components() {
         match part {
-            Component::ParentDir => drop(target.pop()),
+            Component::ParentDir => drop(clean.pop()),
             Component::CurDir => {}
-            part => target.push(part),
+            part => clean.push(part),
         }
     }
-    target
+    clean
 }
 
 /// A file, taken from `budget`. It may have grown since it was looked at.

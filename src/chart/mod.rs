@@ -176,15 +176,3 @@ impl Chart {
         names.filter(|name| !self.dependencies.iter().any(|found| found.name() == *name)).collect()
     }
 }
-
-/// JSON's name of a value's type, as Go's decoder tells it.
-fn json_type(json: &Json) -> &'static str {
-    match json {
-        Json::Null => "null",
-        Json::Bool(_) => "bool",
-        Json::Number(_) => "number",
-        Json::String(_) => "string",
-        Json::Array(_) => "array",
-        Json::Object(_) => "object",
-    }
-}

@@ -4,8 +4,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::chart::json_type;
-use crate::yaml::{self, Numbers};
+use crate::yaml::{self, Numbers, json_type};
 
 /// Why a file holds no values, in Helm's words.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json};
 use crate::analysis::{self, Sample, Subject};
 use crate::chart::{self, File, files};
 use crate::cli::offline::{Dns, Offline};
-use crate::cli::{RENDER_STACK, print, report};
+use crate::cli::{print, report, with_render_stack};
 use crate::diagnostic::{Diagnostic, Severity, Source, chain};
 use crate::render::World;
 use crate::watches::{self, Watch};
@@ -49,11 +49,7 @@ enum Format {
 /// Checks, on a thread whose stack fits the deepest template, and prints what was found; fails if there is an error.
 pub(super) fn run(args: Args) -> anyhow::Result<ExitCode> {
     let format = args.format;
-    let thread = std::thread::Builder::new().stack_size(RENDER_STACK).spawn(move || check(&args));
-    let (found, charts) = match thread.context("cannot start")?.join() {
-        Ok(done) => done?,
-        Err(panic) => std::panic::resume_unwind(panic),
-    };
+    let (found, charts) = with_render_stack(move || check(&args))?;
     match format {
         Format::Text => print(&report::faults(&found, charts))?,
         Format::Json => print(&format!("{:#}\n", report::json(&found)))?,

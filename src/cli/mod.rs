@@ -19,6 +19,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 /// Our name, and the other one this program answers to.
@@ -81,6 +82,12 @@ fn execute(name: &'static str, chosen: Command) -> anyhow::Result<ExitCode> {
         Command::Completion(args) => print(&completion::script(&args, name, command(name)))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Runs `job` on a thread whose stack fits the deepest template.
+fn with_render_stack<T: Send + 'static>(job: impl FnOnce() -> anyhow::Result<T> + Send + 'static) -> anyhow::Result<T> {
+    let thread = std::thread::Builder::new().stack_size(RENDER_STACK).spawn(job).context("cannot start")?;
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// The name this program was called by, if it is one of ours.

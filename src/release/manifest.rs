@@ -233,15 +233,7 @@ impl std::fmt::Display for Mismatch {
 
 impl Mismatch {
     fn new(found: &Json, into: &'static str) -> Self {
-        let go = match found {
-            Json::Null => "null",
-            Json::Bool(_) => "bool",
-            Json::Number(_) => "number",
-            Json::String(_) => "string",
-            Json::Array(_) => "array",
-            Json::Object(_) => "object",
-        };
-        Self { go, into }
+        Self { go: yaml::json_type(found), into }
     }
 }
 

@@ -116,6 +116,18 @@ pub fn to_json(text: &str, numbers: Numbers) -> Result<Json, Error> {
     }
 }
 
+/// JSON's name of a value's type, as Go's decoder tells it.
+pub fn json_type(json: &Json) -> &'static str {
+    match json {
+        Json::Null => "null",
+        Json::Bool(_) => "bool",
+        Json::Number(_) => "number",
+        Json::String(_) => "string",
+        Json::Array(_) => "array",
+        Json::Object(_) => "object",
+    }
+}
+
 fn read(text: &str) -> Result<Option<Node>, Box<Fault>> {
     let Some(tree) = tree::Tree::read(text)? else { return Ok(None) };
     compose::Composer::compose(&tree).map(Some)

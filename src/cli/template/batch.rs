@@ -4,6 +4,7 @@
 //! compare renderings ask this way.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::io::{self, BufRead, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -98,7 +99,8 @@ fn fill(answer: &mut Answer, request: Request) -> Result<(), String> {
     let mut watch = Stopwatch(Instant::now());
     let mut user = Map::new();
     for path in &request.values_files {
-        stages::add_values_file(&mut user, path).map_err(text)?;
+        let bytes = fs::read(path).map_err(|source| text(Error::Read { path: path.clone(), source }))?;
+        stages::add_values(&mut user, path, &bytes).map_err(text)?;
     }
     let reading = watch.lap();
     let chart = stages::load(&request.chart).map_err(text)?;

@@ -4,12 +4,12 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json};
 
 use crate::chart::values_file;
-use crate::cli::template::stages::Error;
+use crate::cli::template::stages::{self, Error};
 use crate::values::strvals::{self, Kind};
 
 /// The flags that give values, each in the order of its values.
@@ -47,10 +47,7 @@ impl Given {
     pub(super) fn merged(&self) -> Result<Map<String, Json>, Error> {
         let mut values = Map::new();
         for file in &self.values {
-            let text = read(file)?;
-            let text = String::from_utf8_lossy(&text);
-            let fault = |source| Error::Values { path: PathBuf::from(file), source };
-            values_file::merge(&mut values, values_file::read(&text).map_err(fault)?);
+            stages::add_values(&mut values, Path::new(file), &read(file)?)?;
         }
         for text in &self.set_json {
             add_json(text, &mut values)?;

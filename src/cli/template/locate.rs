@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::io::{self, Read as _};
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use crate::chart::{self, Chart, files};
 use crate::cli::template::given::is_remote;
@@ -63,16 +63,7 @@ fn archive(name: &str) -> Result<Chart, Error> {
 
 /// Go's `filepath.Abs`.
 fn absolute(name: &str) -> PathBuf {
-    let path = std::path::absolute(name).unwrap_or_else(|_no_working_directory| PathBuf::from(name));
-    let mut clean = PathBuf::new();
-    for component in path.components() {
-        match component {
-            Component::CurDir => {}
-            Component::ParentDir => drop(clean.pop()),
-            component => clean.push(component),
-        }
-    }
-    clean
+    files::clean(&std::path::absolute(name).unwrap_or_else(|_no_working_directory| PathBuf::from(name)))
 }
 
 /// The first bytes of a file, zeros behind its end.

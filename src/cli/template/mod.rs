@@ -18,12 +18,11 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, Write as _};
 
-use anyhow::Context as _;
 use clap::{ArgAction, Args as ClapArgs};
 
 use self::stages::{Error, Setting};
-use crate::cli::RENDER_STACK;
 use crate::cli::offline::Dns;
+use crate::cli::with_render_stack;
 use crate::diagnostic::Diagnostic;
 use crate::render::{Operation, ReleaseInfo};
 use crate::values::Schemas;
@@ -167,12 +166,7 @@ pub(super) fn arguments(command: &clap::Command, args: &[OsString]) -> Result<Ve
 
 /// Renders, on a thread whose stack fits the deepest template.
 pub(super) fn run(args: Args) -> anyhow::Result<()> {
-    let job = move || if args.batch { batch::run() } else { template(&args) };
-    let thread = std::thread::Builder::new().stack_size(RENDER_STACK).spawn(job).context("cannot start")?;
-    match thread.join() {
-        Ok(done) => done,
-        Err(panic) => std::panic::resume_unwind(panic),
-    }
+    with_render_stack(move || if args.batch { batch::run() } else { template(&args) })
 }
 
 fn template(args: &Args) -> anyhow::Result<()> {

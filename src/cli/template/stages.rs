@@ -3,9 +3,9 @@
 //! Mirrors Helm v4.3.1: `pkg/cmd/template.go`, `pkg/cmd/install.go`, `pkg/action/install.go`, `pkg/cli/values/options.go`.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
-use std::{fs, io};
 
 use serde_json::{Map, Value as Json};
 
@@ -153,10 +153,9 @@ pub(super) struct Rendering {
     _compiled: Compiled,
 }
 
-/// Reads a values file and puts it over `values`.
-pub(super) fn add_values_file(values: &mut Map<String, Json>, path: &Path) -> Result<(), Error> {
-    let bytes = fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-    let text = String::from_utf8_lossy(&bytes);
+/// Puts what the values file at `path` holds over `values`.
+pub(super) fn add_values(values: &mut Map<String, Json>, path: &Path, bytes: &[u8]) -> Result<(), Error> {
+    let text = String::from_utf8_lossy(bytes);
     let read = values_file::read(&text).map_err(|source| Error::Values { path: path.to_owned(), source })?;
     values_file::merge(values, read);
     Ok(())
