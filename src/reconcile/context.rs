@@ -118,7 +118,7 @@ impl Context {
     pub(crate) fn describe_owner(&self, set: &str) -> Option<String> {
         let owners = lock(&self.owners);
         let (controller, key) = owners.get(set)?;
-        Some(format!("{} {key}", controller.entry.watch.gvk.kind))
+        Some(format!("{} {key}", controller.served.resource.kind))
     }
 
     /// Asks for a pass of the resources these sets belong to.
@@ -126,7 +126,7 @@ impl Context {
         for set in sets {
             // Without watchDependentResources, what happens to objects is seen when the period is over.
             if let Some((controller, key)) = lock(&self.owners).get(&set)
-                && controller.entry.watch.watch_dependent_resources
+                && controller.entry().watch.watch_dependent_resources
             {
                 controller.queue.add(key.clone());
             }
@@ -136,8 +136,8 @@ impl Context {
 
 /// One watch: its resources, its queue, and what is remembered of each resource.
 pub struct Controller {
-    /// The entry of `watches.yaml` with its chart.
-    pub entry: Arc<Entry>,
+    /// The entry of `watches.yaml` with its chart, as newest read.
+    entry: Mutex<Arc<Entry>>,
     /// How its kind is served.
     pub served: Arc<Served>,
     /// Its resources.
@@ -157,7 +157,12 @@ impl Controller {
         let name = format!("{}-controller", entry.watch.gvk.kind.to_lowercase());
         let metrics = metrics.controller(&name, workers);
         let (resources, queue) = (Resources::default(), Queue::default());
-        Self { entry, served, resources, queue, name, metrics, memos: Mutex::default() }
+        Self { entry: Mutex::new(entry), served, resources, queue, name, metrics, memos: Mutex::default() }
+    }
+
+    /// The entry of `watches.yaml` with its chart. A pass asks once: it may change at any time.
+    pub fn entry(&self) -> Arc<Entry> {
+        Arc::clone(&lock(&self.entry))
     }
 
     pub(crate) fn memo(&self, key: &Key) -> Option<Arc<Memo>> {

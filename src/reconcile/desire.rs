@@ -41,7 +41,7 @@ impl Desired {
 impl Pass<'_> {
     /// Digest of everything that what is rendered depends on.
     pub(crate) fn inputs(&self) -> Digest {
-        let entry = &self.controller.entry;
+        let entry = &self.entry;
         let spec = self.resource.spec().unwrap_or(&Json::Null);
         let mut hash = Sha256::new();
         hash.update(entry.chart.digest);
@@ -70,7 +70,7 @@ impl Pass<'_> {
             return Ok(Rendered { manifest, notes, config, objects, definitions, changes_by_itself: true });
         }
         let job = Job {
-            entry: Arc::clone(&self.controller.entry),
+            entry: Arc::clone(&self.entry),
             capabilities: self.context.capabilities.borrow().clone(),
             spec: self.resource.spec().cloned().unwrap_or_else(|| json!({})),
             release: self.release.clone(),
@@ -104,7 +104,7 @@ impl Pass<'_> {
 
     /// Makes the objects what is sent: names, namespaces, labels, owner.
     pub(crate) fn prepare(&self, mut rendered: Rendered, served: &ServedKinds) -> Result<Desired, Failure> {
-        let context = rendering::context(&self.controller.entry, &self.resource);
+        let context = rendering::context(&self.entry, &self.resource);
         let scope = |gvk: &Gvk| {
             let served = served.get(gvk)?;
             Some(if served.namespaced { Scope::Namespaced } else { Scope::Cluster })

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::catalog::Entry;
 use crate::cluster;
 use crate::cluster::discovery::Served;
 use crate::reconcile::carry_out::Outcome;
@@ -35,6 +36,8 @@ pub(crate) use log;
 pub(crate) struct Pass<'a> {
     pub(crate) context: &'a Arc<Context>,
     pub(crate) controller: &'a Arc<Controller>,
+    /// The watch and its chart as they were when the pass began.
+    pub(crate) entry: Arc<Entry>,
     pub(crate) key: Key,
     /// As it was when the pass began.
     pub(crate) resource: Arc<Resource>,
@@ -113,15 +116,16 @@ impl<'a> Pass<'a> {
         key: &Key,
         resource: Arc<Resource>,
     ) -> Self {
-        let set: SetId = applyset::id(&parent(&controller.entry.watch, key)).into();
+        let entry = controller.entry();
+        let set: SetId = applyset::id(&parent(&entry.watch, key)).into();
         context.register(&set, controller, key);
-        Self { context, controller, key: key.clone(), resource, release: release_of(key), set }
+        Self { context, controller, entry, key: key.clone(), resource, release: release_of(key), set }
     }
 
     /// Forgets a resource that is gone, or no longer selected.
     pub(crate) fn forget(context: &Context, controller: &Controller, key: &Key) {
         controller.forget(key);
-        context.unregister(&applyset::id(&parent(&controller.entry.watch, key)));
+        context.unregister(&applyset::id(&parent(&controller.entry().watch, key)));
     }
 
     /// The pass itself.
@@ -193,7 +197,7 @@ impl<'a> Pass<'a> {
 
     /// When to look again although nothing happened.
     pub(crate) fn later(&self) -> Again {
-        let period = self.controller.entry.watch.reconcile_period.or(self.context.reconcile_period);
+        let period = self.entry.watch.reconcile_period.or(self.context.reconcile_period);
         period.filter(|period| !period.is_zero()).map_or(Again::WhenAsked, Again::After)
     }
 }

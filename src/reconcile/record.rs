@@ -37,7 +37,7 @@ impl Pass<'_> {
         // Kept before anything else is written: a pass that fails below must not send everything again. Without its inputs,
         // or the next one would take the revision for recorded.
         self.controller.remember(&self.key, Memo { inputs: None, ..next.clone() });
-        let history = self.controller.entry.watch.history;
+        let history = self.entry.watch.history;
         if !outcome.is_complete() || history == 0 {
             return Ok(self.controller.remember(&self.key, next));
         }
@@ -115,7 +115,7 @@ impl Pass<'_> {
     }
 
     fn new_record(&self, desired: &Desired, revision: u32, first: Timestamp, now: Timestamp) -> Record {
-        let chart = &self.controller.entry.chart;
+        let chart = &self.entry.chart;
         let object = |value: &Json| value.as_object().cloned().unwrap_or_default();
         let metadata = serde_json::to_value(&chart.metadata).unwrap_or_default();
         let description = if revision == 1 { "Install complete" } else { "Upgrade complete" };

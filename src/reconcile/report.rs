@@ -121,7 +121,7 @@ impl Pass<'_> {
 
     /// The event that operator-sdk publishes before it uses override values.
     pub(crate) fn tell_overrides(&self) {
-        for (name, value) in &self.controller.entry.overridden {
+        for (name, value) in &self.entry.overridden {
             let value = if self.context.suppress_override_values { "****" } else { value };
             let message = format!("Chart value {name:?} overridden to {value:?} by operator's watches.yaml");
             self.publish(EventType::Warning, "OverrideValuesInUse", message);
