@@ -1,0 +1,205 @@
+use serde_json::json;
+
+use super::*;
+
+const ID: &str = "ConfigMap n/a";
+
+fn prepared(id: &str, digest: &str) -> Arc<Prepared> {
+    Arc::new(Prepared {
+        id: id.parse().unwrap(),
+        version: "v1".into(),
+        scope: None,
+        body: json!({}),
+        digest: Digest::of(digest),
+        keep: false,
+        directives: BTreeMap::new(),
+        source: "demo/templates/a.yaml".into(),
+    })
+}
+
+fn desired(ids: &[&str]) -> Desired {
+    Desired {
+        objects: ids.iter().map(|id| prepared(id, "desired")).collect(),
+        part_of: "us".into(),
+        owner_uid: "owner".into(),
+        release: release("demo"),
+        collision: Policy::Prevent,
+        adopt_from: BTreeSet::from(["friend".to_owned()]),
+    }
+}
+
+fn release(name: &str) -> ReleaseId {
+    ReleaseId { name: name.into(), namespace: "n".into() }
+}
+
+fn live(projection: Option<&str>) -> Live {
+    let projection = projection.map(Digest::of);
+    Live { uid: "uid".into(), resource_version: "7".into(), projection, keep: false, deleting: false }
+}
+
+fn applied(uid: &str, desired: &str) -> Applied {
+    Applied { uid: uid.into(), desired: Digest::of(desired), projection: Digest::of("projection") }
+}
+
+fn observed(live: Option<Live>, foreign: Option<Foreign>, applied: Option<Applied>) -> Observed {
+    fn at<T>(value: Option<T>) -> BTreeMap<ObjectId, T> {
+        value.map(|value| (ID.parse().unwrap(), value)).into_iter().collect()
+    }
+    Observed { ours: at(live), foreign: at(foreign), applied: at(applied) }
+}
+
+/// The one word that a plan for one desired object comes to.
+fn verdict(observed: &Observed, desired: &Desired) -> String {
+    match plan(observed, desired) {
+        Err(refused) => format!("refused: {refused}"),
+        Ok(plan) if !plan.leaving.is_empty() => "leaving".to_owned(),
+        Ok(plan) => match plan.steps.as_slice() {
+            [] => "in sync".to_owned(),
+            [Step::Apply { reason: Reason::Adopt(adoption), .. }] => {
+                assert_eq!((adoption.uid.as_str(), adoption.resource_version.as_str()), ("uid", "7"));
+                format!("adopt from {:?}", adoption.from)
+            }
+            [Step::Apply { reason, .. }] => format!("apply: {reason:?}"),
+            steps => panic!("{steps:?}"),
+        },
+    }
+}
+
+#[test]
+fn one_of_our_objects_is_applied_only_where_something_differs() {
+    let deleting = Live { deleting: true, ..live(Some("projection")) };
+    let good = || Some(applied("uid", "desired"));
+    let cases = [
+        ("absent", observed(None, None, None), "apply: Absent"),
+        ("absent, but remembered", observed(None, None, good()), "apply: Absent"),
+        ("as applied", observed(Some(live(Some("projection"))), None, good()), "in sync"),
+        ("drifted", observed(Some(live(Some("other"))), None, good()), "apply: Drifted"),
+        ("without our entry", observed(Some(live(None)), None, good()), "apply: Unknown"),
+        (
+            "rendered anew",
+            observed(Some(live(Some("projection"))), None, Some(applied("uid", "old"))),
+            "apply: Changed",
+        ),
+        (
+            "rendered anew and drifted",
+            observed(Some(live(Some("x"))), None, Some(applied("uid", "old"))),
+            "apply: Changed",
+        ),
+        ("not remembered", observed(Some(live(Some("projection"))), None, None), "apply: Unknown"),
+        (
+            "recreated",
+            observed(Some(live(Some("projection"))), None, Some(applied("old", "desired"))),
+            "apply: Unknown",
+        ),
+        ("being deleted", observed(Some(deleting), None, good()), "leaving"),
+    ];
+    for (name, observed, expected) in cases {
+        assert_eq!(verdict(&observed, &desired(&[ID])), expected, "{name}");
+    }
+}
+
+/// Rows of the ownership table, each with the answers of the three policies.
+#[test]
+fn an_object_of_others_is_taken_over_only_as_the_policy_allows() {
+    let foreign = || Foreign { uid: "uid".into(), resource_version: "7".into(), ..Foreign::default() };
+    let controller = |uid: &str| Some(Controller { uid: uid.to_owned(), description: "Deployment web".to_owned() });
+    let by = |name| Some(release(name));
+    let part_of = |id: &str| Foreign { part_of: Some(id.to_owned()), ..foreign() };
+    let controlled = |uid: &str, helm| Foreign { controller: controller(uid), helm_release: helm, ..foreign() };
+    let exists = "refused: ConfigMap n/a exists and";
+    let other_set = format!("{exists} belongs to another resource (ApplySet `them`)");
+    let other_controller = format!("{exists} is controlled by Deployment web");
+    let other_release = format!("{exists} belongs to Helm's release n/other");
+    let nobody = format!("{exists} was not made for this resource");
+    let taken_controller = r#"adopt from Controller(Controller { uid: "x", description: "Deployment web" })"#;
+    let cases: Vec<(&str, Foreign, [&str; 3])> = vec![
+        ("of ours after all", part_of("us"), ["apply: Unknown"; 3]),
+        ("of a friend", part_of("friend"), [r#"adopt from ApplySet("friend")"#; 3]),
+        ("of another resource", part_of("them"), [&other_set, &other_set, r#"adopt from ApplySet("them")"#]),
+        ("of another controller", controlled("x", None), [&other_controller, &other_controller, taken_controller]),
+        (
+            "of another controller, by Helm for us",
+            controlled("x", by("demo")),
+            [&other_controller, &other_controller, taken_controller],
+        ),
+        ("controlled by us", controlled("owner", None), ["adopt from Ourselves"; 3]),
+        ("controlled by us, by helm-operator", controlled("owner", by("demo")), ["adopt from Helm"; 3]),
+        ("by Helm for us", Foreign { helm_release: by("demo"), ..foreign() }, ["adopt from Helm"; 3]),
+        (
+            "by Helm for another",
+            Foreign { helm_release: by("other"), ..foreign() },
+            [&other_release, "adopt from Nobody", "adopt from Nobody"],
+        ),
+        ("of nobody", foreign(), [&nobody, "adopt from Nobody", "adopt from Nobody"]),
+        ("being deleted", Foreign { deleting: true, ..part_of("them") }, ["leaving"; 3]),
+    ];
+    for (name, foreign, expected) in cases {
+        for (collision, expected) in [Policy::Prevent, Policy::IfNoController, Policy::Force].into_iter().zip(expected)
+        {
+            let desired = Desired { collision, ..desired(&[ID]) };
+            let observed = observed(None, Some(foreign.clone()), None);
+            assert_eq!(verdict(&observed, &desired), expected, "{name}, {collision:?}");
+        }
+    }
+    let lost_label = observed(None, Some(foreign()), Some(applied("uid", "desired")));
+    assert_eq!(verdict(&lost_label, &desired(&[ID])), "adopt from Ourselves");
+}
+
+#[test]
+fn a_collision_refuses_everything_and_all_are_named() {
+    let ids = ["ConfigMap n/a", "ConfigMap n/b", "ConfigMap n/c"];
+    let mut observed = Observed::default();
+    for id in &ids[1..] {
+        observed.foreign.insert(id.parse().unwrap(), Foreign::default());
+    }
+    let refused = plan(&observed, &desired(&ids)).unwrap_err();
+    let text = "ConfigMap n/b exists and was not made for this resource; ConfigMap n/c exists and was not made for this resource";
+    assert_eq!(refused.to_string(), text);
+    assert_eq!(refused.collisions[0].source, "demo/templates/a.yaml");
+}
+
+#[test]
+fn what_is_no_longer_rendered_is_pruned_in_uninstall_order_and_kept_objects_are_let_go() {
+    let mut observed = Observed::default();
+    let mut add = |id: &str, live| observed.ours.insert(id.parse().unwrap(), live);
+    let own = |uid: &str| Live { uid: uid.to_owned(), ..live(None) };
+    add("Secret n/s", own("1"));
+    add("apps/Deployment n/d", own("2"));
+    add("PersistentVolumeClaim n/p", Live { keep: true, ..own("3") });
+    add("Service n/gone", Live { deleting: true, ..own("4") });
+    add("networking.k8s.io/Ingress n/i", own("5"));
+    add("extensions/Ingress n/i", own("5"));
+    let plan = plan(&observed, &desired(&["networking.k8s.io/Ingress n/i"])).unwrap();
+    let steps = plan.steps.iter().map(|step| match step {
+        Step::Apply { object, .. } => format!("apply {}", object.id),
+        Step::Prune { id, uid, resource_version } => format!("prune {id} {uid} {resource_version}"),
+        Step::Release { id, .. } => format!("release {id}"),
+    });
+    let expected = [
+        "apply networking.k8s.io/Ingress n/i",
+        "prune apps/Deployment n/d 2 7",
+        "release PersistentVolumeClaim n/p",
+        "prune Secret n/s 1 7",
+    ];
+    assert_eq!(steps.collect::<Vec<_>>(), expected);
+}
+
+#[test]
+fn applies_come_in_waves_and_keep_the_install_order_within() {
+    let ids = [
+        "PriorityClass p",
+        "Namespace x",
+        "Secret n/s",
+        "x/CustomResourceDefinition c",
+        "apps/Deployment n/d",
+        "x/Web n/w",
+    ];
+    let plan = plan(&Observed::default(), &desired(&ids)).unwrap();
+    let waves: Vec<Vec<_>> =
+        plan.waves().iter().map(|wave| wave.iter().map(|(object, _)| object.id.kind.clone()).collect()).collect();
+    let expected =
+        [vec!["Namespace", "CustomResourceDefinition"], vec!["PriorityClass", "Secret"], vec!["Deployment", "Web"]];
+    assert_eq!(waves, expected);
+    assert!(!plan.is_in_sync());
+    assert!(super::plan(&Observed::default(), &desired(&[])).unwrap().is_in_sync());
+}
