@@ -4,6 +4,8 @@
 //! it ends; only its beginning counts as a request.
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
@@ -63,9 +65,21 @@ impl AuditLog {
     /// # Errors
     /// The file cannot be read, or a line is no audit event.
     pub fn read(&self) -> Result<Vec<Request>> {
-        let text = std::fs::read_to_string(&self.path)
-            .with_context(|| format!("cannot read the audit log {}", self.path.display()))?;
-        parse(&text)
+        Ok(self.read_from(0)?.0)
+    }
+
+    /// The requests behind the byte `start`, and the byte where the next ones begin.
+    ///
+    /// # Errors
+    /// As for [`AuditLog::read`].
+    pub fn read_from(&self, start: u64) -> Result<(Vec<Request>, u64)> {
+        let cannot_read = || format!("cannot read the audit log {}", self.path.display());
+        let mut text = String::new();
+        let mut file = File::open(&self.path).with_context(cannot_read)?;
+        file.seek(SeekFrom::Start(start)).with_context(cannot_read)?;
+        file.read_to_string(&mut text).with_context(cannot_read)?;
+        let whole = text.rfind('\n').map_or(0, |end| end + 1);
+        Ok((parse(&text)?, start + u64::try_from(whole)?))
     }
 }
 

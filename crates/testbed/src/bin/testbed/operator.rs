@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow, bail};
+use rustix::process::{Pid, Signal, kill_process};
 use testbed::guard::{self, Guarded};
 use testbed::port::Port;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -26,16 +27,18 @@ pub(crate) struct Settings<'a> {
     /// Whom it works as.
     pub(crate) kubeconfig: &'a Path,
     /// The folder of its log.
-    pub(crate) logs: &'a Path,
+    pub(crate) logs: PathBuf,
     /// The one namespace it looks at, all of them if none is given.
     pub(crate) namespace: Option<&'a str>,
+    /// Namespace and name of the Lease that it has to hold, if any.
+    pub(crate) lease: Option<(&'a str, &'a str)>,
 }
 
 /// A running operator.
 pub(crate) struct Operator {
     process: Guarded,
     health: Port,
-    _metrics: Port,
+    metrics: Port,
     started: Instant,
 }
 
@@ -57,22 +60,27 @@ impl Operator {
     /// There is no port, or nothing can be started. That the binary cannot be run is told by [`Operator::ready`].
     pub(crate) fn start(settings: &Settings<'_>) -> Result<Self> {
         let (health, metrics) = (Port::reserve()?, Port::reserve()?);
-        let arguments = [
+        let mut arguments = vec![
             "run".to_owned(),
             "--watches-file=watches.yaml".to_owned(),
             format!("--health-probe-bind-address=127.0.0.1:{}", health.number()),
             format!("--metrics-bind-address=127.0.0.1:{}", metrics.number()),
         ];
+        if let Some((namespace, name)) = settings.lease {
+            arguments.push("--leader-elect".to_owned());
+            arguments.push(format!("--leader-election-id={name}"));
+            arguments.push(format!("--leader-election-namespace={namespace}"));
+        }
         let mut environment = vec![("KUBECONFIG", settings.kubeconfig.as_os_str())];
         environment.extend(settings.namespace.map(|namespace| ("WATCH_NAMESPACE", OsStr::new(namespace))));
         let program = guard::Program {
             name: "chart-operator",
             file: settings.file,
-            folder: settings.logs,
+            folder: &settings.logs,
             directory: Some(settings.project),
         };
         let started = Instant::now();
-        Ok(Self { process: Guarded::start(&program, &arguments, &environment)?, health, _metrics: metrics, started })
+        Ok(Self { process: Guarded::start(&program, &arguments, &environment)?, health, metrics, started })
     }
 
     /// Waits until it says that it is ready, and tells how long that took from its start.
@@ -90,6 +98,41 @@ impl Operator {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         bail!("expected within {} s: the operator answers /readyz with 200", READY.as_secs())
+    }
+
+    /// Waits until it has looked at so many resources, and tells how long that took from its start.
+    ///
+    /// # Errors
+    /// It ended, or does not do it within a minute.
+    pub(crate) async fn reconciled(&mut self, resources: usize) -> Result<Duration> {
+        while self.started.elapsed() < READY {
+            if let Some(status) = self.process.ended() {
+                bail!("the operator ended: {status}");
+            }
+            let metrics = text(self.metrics.number(), "/metrics").await.unwrap_or_default();
+            if looks(&metrics) >= f64::from(u32::try_from(resources)?) {
+                return Ok(self.started.elapsed());
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        bail!("expected within {} s: the operator has looked at {resources} resources", READY.as_secs())
+    }
+
+    /// Tells it to stop, and waits until it has.
+    ///
+    /// # Errors
+    /// It does not stop within a minute.
+    pub(crate) async fn terminate(&mut self) -> Result<()> {
+        let pid = i32::try_from(self.pid()?).ok().and_then(Pid::from_raw).context("the operator has no process id")?;
+        kill_process(pid, Signal::TERM).context("cannot send SIGTERM to the operator")?;
+        let begun = Instant::now();
+        while self.process.ended().is_none() {
+            if begun.elapsed() > READY {
+                bail!("expected within {} s: the operator stops", READY.as_secs());
+            }
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+        Ok(())
     }
 
     /// Kills it: what it leaves behind is what a crash leaves behind.
@@ -147,6 +190,22 @@ fn cpu_seconds(stat: &str) -> f64 {
     ticks / f64::from(per_second)
 }
 
+/// How many passes there were, by the text of `/metrics`.
+fn looks(metrics: &str) -> f64 {
+    let passes = metrics.lines().filter(|line| line.starts_with("controller_runtime_reconcile_total{"));
+    passes.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+}
+
+/// The body of an answer to a plain HTTP request.
+async fn text(port: u16, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
+    let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await?;
+    let mut answer = String::new();
+    tokio::time::timeout(Duration::from_secs(2), stream.read_to_string(&mut answer)).await??;
+    Ok(answer)
+}
+
 /// The status of an answer to a plain HTTP request.
 async fn get(port: u16, path: &str) -> Result<u16> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).await?;
@@ -160,7 +219,16 @@ async fn get(port: u16, path: &str) -> Result<u16> {
 
 #[cfg(test)]
 mod tests {
-    use crate::operator::{cpu_seconds, usage};
+    use crate::operator::{cpu_seconds, looks, usage};
+
+    #[test]
+    fn passes_are_counted_over_all_controllers_and_results() {
+        let metrics = "# TYPE controller_runtime_reconcile_total counter\n\
+            controller_runtime_reconcile_total{controller=\"a\",result=\"success\"} 3\n\
+            controller_runtime_reconcile_total{controller=\"b\",result=\"error\"} 2\n\
+            controller_runtime_reconcile_errors_total{controller=\"b\"} 2\n";
+        assert!((looks(metrics) - 5.0).abs() < 1e-9);
+    }
 
     #[test]
     fn processor_time_is_found_behind_any_name() {

@@ -2,14 +2,46 @@
 
 use std::collections::BTreeMap;
 
+use anyhow::Result;
 use jiff::Timestamp;
 use serde_json::{Value as Json, json};
-use testbed::audit::Request;
+use testbed::audit::{AuditLog, Request};
 
 use crate::operator::Usage;
 
 /// Kinds of calls that are told apart in words; the rest is in the JSON file.
 const SHOWN: usize = 16;
+
+/// The audit log as far as it was read: each request once.
+pub(crate) struct Audit {
+    log: AuditLog,
+    /// How many bytes were read.
+    end: u64,
+    requests: Vec<Request>,
+}
+
+impl Audit {
+    /// Nothing was read yet.
+    pub(crate) const fn new(log: AuditLog) -> Self {
+        Self { log, end: 0, requests: Vec::new() }
+    }
+
+    /// Reads on; all requests so far, in the order in which they were answered.
+    ///
+    /// # Errors
+    /// The file cannot be read.
+    pub(crate) fn read(&mut self) -> Result<&[Request]> {
+        let (more, end) = self.log.read_from(self.end)?;
+        self.requests.extend(more);
+        self.end = end;
+        Ok(&self.requests)
+    }
+
+    /// All requests that were read.
+    pub(crate) fn all(&self) -> &[Request] {
+        &self.requests
+    }
+}
 
 /// A phase of the benchmark: when it was, and what was used in it.
 #[derive(Clone, Debug)]
@@ -68,6 +100,18 @@ impl Calls {
             }
         }
         calls
+    }
+
+    /// Those calls of a user in a phase that are about the object `name`.
+    pub(crate) fn about(requests: &[Request], user: &str, phase: &Phase, name: &str) -> Self {
+        let is_record = |request: &Request| request.name == format!("sh.helm.release.v1.{name}.v1");
+        let about = requests.iter().filter(|request| request.name == name || is_record(request));
+        Self::of(&about.cloned().collect::<Vec<_>>(), user, phase)
+    }
+
+    /// How many carry the phase, events apart.
+    pub(crate) fn without_events(&self) -> usize {
+        self.work.iter().filter(|(call, _)| !call.ends_with(" events")).map(|(_, count)| count).sum()
     }
 
     /// How many carry the phase.
@@ -139,6 +183,24 @@ mod tests {
             name: String::new(),
             code: 200,
         }
+    }
+
+    #[test]
+    fn calls_about_one_object_are_told_apart() {
+        let phase = Phase {
+            name: "p",
+            start: jiff::Timestamp::from_second(10).unwrap(),
+            end: jiff::Timestamp::from_second(20).unwrap(),
+            resources: 1,
+            operator: 0.0,
+            api_server: 0.0,
+        };
+        let named = |name: &str| Request { name: name.to_owned(), ..request(11, "op", "patch", "webs") };
+        let requests =
+            [named("a"), named("b"), named("sh.helm.release.v1.a.v1"), request(12, "op", "create", "events")];
+        assert_eq!(Calls::about(&requests, "op", &phase, "a").writes, 2);
+        let all = Calls::of(&requests, "op", &phase);
+        assert_eq!((all.total(), all.without_events()), (4, 3));
     }
 
     #[test]

@@ -11,7 +11,8 @@ use kube::{Client, ResourceExt as _};
 use serde_json::{Value as Json, json};
 use testbed::progress::Step;
 
-use crate::objects::{children, is_true, merge, number, web};
+use crate::bench::subject::Subject;
+use crate::objects::{children, is_true, merge, number};
 use crate::observer::{Id, Observer, Seen, version};
 
 /// The namespace of all resources.
@@ -19,7 +20,7 @@ pub(crate) const NAMESPACE: &str = "bench";
 /// How long one resource may take to be carried out.
 const DEADLINE: Duration = Duration::from_mins(1);
 /// How long all resources of a burst may take.
-const BURST_DEADLINE: Duration = Duration::from_mins(3);
+const BURST_DEADLINE: Duration = Duration::from_mins(15);
 /// How many requests of ours are under way at once in a burst.
 const CLIENTS: usize = 16;
 
@@ -29,12 +30,12 @@ pub(crate) struct Load {
     observer: Observer,
 }
 
-/// How long one resource took.
+/// How long one resource took, or all resources of a burst.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Created {
-    /// From the resource's event to that of its last object.
+    /// From the resource's event (of a burst, the first request) to that of its last object.
     pub(crate) applied: Duration,
-    /// From the resource's event to the one that reports it deployed.
+    /// From there to the event that reports it deployed.
     pub(crate) reported: Duration,
 }
 
@@ -47,9 +48,13 @@ enum Damage {
 
 impl Load {
     /// Begins to watch.
-    pub(crate) fn new(client: Client) -> Self {
-        let mut kinds = children();
-        kinds.push(web());
+    pub(crate) fn new(client: Client, subjects: &[&Subject]) -> Self {
+        let mut kinds: Vec<ApiResource> = Vec::new();
+        for kind in subjects.iter().flat_map(|subject| subject.kinds()) {
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
+        }
         let observer = Observer::start(&client, NAMESPACE, &kinds);
         Self { client, observer }
     }
@@ -58,71 +63,127 @@ impl Load {
     ///
     /// # Errors
     /// One is not carried out in time.
-    pub(crate) async fn serial(&self, names: &[String], step: &Step) -> Result<Vec<Created>> {
+    pub(crate) async fn serial(&self, subject: &Subject, names: &[String], step: &Step) -> Result<Vec<Created>> {
         let mut created = Vec::new();
         for (done, name) in names.iter().enumerate() {
             step.update(&format!("{done}/{}", names.len()));
-            self.create(name).await?;
-            let what = format!("Web `{name}` is deployed, and its {} objects are there", children().len());
-            created.push(self.observer.until(&what, DEADLINE, |seen| carried_out(seen, name)).await?);
+            self.create(subject, name, &spec(name)).await?;
+            let what = format!("`{name}` is deployed, and its {} objects are there", subject.count());
+            created.push(self.observer.until(&what, DEADLINE, |seen| carried_out(subject, seen, name)).await?);
         }
         Ok(created)
     }
 
-    /// Makes many resources at once, and tells how long it took from the first request until the last object was seen.
+    /// Makes many resources at once, and tells how long it took from the first request until the last object was seen, and
+    /// until the last resource was reported deployed.
     ///
     /// # Errors
     /// They are not all carried out in time.
-    pub(crate) async fn burst(&self, names: &[String], step: &Step) -> Result<Duration> {
+    pub(crate) async fn burst(&self, subject: &Subject, names: &[String], step: &Step) -> Result<Created> {
         let begun = Instant::now();
-        let creations = futures::stream::iter(names).map(|name| self.create(name)).buffer_unordered(CLIENTS);
-        let kinds = children();
-        let mut missing: BTreeSet<Id> =
-            names.iter().flat_map(|name| kinds.iter().map(|kind| (kind.kind.clone(), name.clone()))).collect();
-        let all = missing.len();
-        let mut looked_at = self.observer.now().changes.len();
-        let (creations, ()) = tokio::try_join!(creations.try_collect::<Vec<()>>(), async {
-            let complete = |seen: &Seen| {
-                for change in seen.changes.iter().skip(looked_at) {
-                    missing.remove(&change.id);
-                }
-                looked_at = seen.changes.len();
-                step.update(&format!("{}/{all} objects", all - missing.len()));
-                missing.is_empty().then_some(())
-            };
-            self.observer.until("all objects of the burst are there", BURST_DEADLINE, complete).await
-        })?;
-        drop(creations);
-        let took = begun.elapsed();
-        // What comes next must not be disturbed by status writes of the burst.
-        let reported = |seen: &Seen| {
-            let deployed = |name: &String| seen.object("Web", name).is_some_and(|web| is_true(web, "Deployed"));
-            names.iter().all(deployed).then_some(())
+        let create = |name: &String| {
+            let name = name.clone();
+            async move { self.create(subject, &name, &spec(&name)).await }
         };
-        self.observer.until("all resources of the burst are reported deployed", BURST_DEADLINE, reported).await?;
-        Ok(took)
+        let creations = futures::stream::iter(names).map(create).buffer_unordered(CLIENTS);
+        let mut missing: BTreeSet<Id> = names.iter().flat_map(|name| subject.objects(name)).collect();
+        let mut unreported: BTreeSet<String> = names.iter().cloned().collect();
+        let (all, mut applied) = (missing.len(), None);
+        let mut looked_at = self.observer.now().changes.len();
+        let complete = |seen: &Seen| {
+            for change in seen.changes.iter().skip(looked_at) {
+                missing.remove(&change.id);
+                let is_reported = || subject.found(seen, &change.id.1).is_some_and(|found| is_true(found, "Deployed"));
+                if change.id.0 == subject.kind.kind && unreported.contains(&change.id.1) && is_reported() {
+                    unreported.remove(&change.id.1);
+                }
+            }
+            looked_at = seen.changes.len();
+            step.update(&format!("{}/{all} objects", all - missing.len()));
+            if missing.is_empty() {
+                applied.get_or_insert_with(|| begun.elapsed());
+            }
+            let applied = applied.filter(|_| unreported.is_empty())?;
+            Some(Created { applied, reported: begun.elapsed() })
+        };
+        let what = "all objects of the burst are there, and all its resources reported deployed";
+        let (_, created) =
+            tokio::try_join!(creations.try_collect::<Vec<()>>(), self.observer.until(what, BURST_DEADLINE, complete))?;
+        Ok(created)
     }
 
-    /// Changes one value of each resource, one after the other; the times from the resource's event to the Deployment's.
+    /// Sets a value of each resource, one after the other; the times from the resource's event to the Deployment's.
     ///
     /// # Errors
     /// One is not carried out in time.
-    pub(crate) async fn update(&self, names: &[String], step: &Step) -> Result<Vec<Duration>> {
-        let webs = self.api(&web());
+    pub(crate) async fn update(
+        &self,
+        subject: &Subject,
+        names: &[String],
+        replicas: i64,
+        step: &Step,
+    ) -> Result<Vec<Duration>> {
+        let resources = self.api(&subject.kind);
         let mut times = Vec::new();
         for (done, name) in names.iter().enumerate() {
             step.update(&format!("{done}/{}", names.len()));
-            let changed = merge(&webs, name, &json!({"spec": {"replicaCount": 2}})).await?;
+            let changed = merge(&resources, name, &json!({"spec": {"replicaCount": replicas}})).await?;
             let changed = version(&changed);
             let updated = |seen: &Seen| {
-                let begun = event(seen, "Web", name, changed)?;
-                let deployment = seen.object("Deployment", name)?;
-                (number(deployment, "/spec/replicas") == Some(2)).then(|| begun.elapsed())
+                let begun = event(seen, &subject.kind.kind, name, changed)?;
+                let deployment = subject.deployment(seen, name)?;
+                (number(deployment, "/spec/replicas") == Some(replicas)).then(|| begun.elapsed())
             };
-            let what = format!("Deployment `{name}` has 2 replicas");
+            let what = format!("the Deployment of `{name}` has {replicas} replicas");
             times.push(self.observer.until(&what, DEADLINE, updated).await?);
         }
         Ok(times)
+    }
+
+    /// Deletes resources one after the other; the times from the request until the resource is gone.
+    ///
+    /// # Errors
+    /// One is not gone in time.
+    pub(crate) async fn delete_serially(&self, subject: &Subject, names: &[String]) -> Result<Vec<Duration>> {
+        let resources = self.api(&subject.kind);
+        let mut times = Vec::new();
+        for name in names {
+            let begun = Instant::now();
+            let deleted = resources.delete(name, &DeleteParams::default()).await;
+            deleted.with_context(|| format!("cannot delete `{name}`"))?;
+            let gone = |seen: &Seen| subject.found(seen, name).is_none().then(|| begun.elapsed());
+            times.push(self.observer.until(&format!("`{name}` is gone"), DEADLINE, gone).await?);
+        }
+        Ok(times)
+    }
+
+    /// Deletes an object of each resource at once; how long it takes until all are back.
+    ///
+    /// # Errors
+    /// They are not back in time.
+    pub(crate) async fn storm(&self, names: &[String]) -> Result<Duration> {
+        let api = &self.child("ConfigMap")?;
+        let mut missing: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+        let mut looked_at = self.observer.now().changes.len();
+        let begun = Instant::now();
+        let now = &DeleteParams::default();
+        let deletions = futures::stream::iter(names).map(|name| async move { api.delete(name, now).await.map(drop) });
+        let back = |seen: &Seen| {
+            for change in
+                seen.changes.iter().skip(looked_at).filter(|change| change.id.0 == "ConfigMap" && !change.gone)
+            {
+                missing.remove(change.id.1.as_str());
+            }
+            looked_at = seen.changes.len();
+            missing.is_empty().then(|| begun.elapsed())
+        };
+        let what = "every ConfigMap that was deleted is back";
+        let deletions = async {
+            let deleted: Vec<()> = deletions.buffer_unordered(CLIENTS).try_collect().await?;
+            anyhow::Ok(deleted)
+        };
+        let (_, took) = tokio::try_join!(deletions, self.observer.until(what, BURST_DEADLINE, back))?;
+        Ok(took)
     }
 
     /// Damages one object of each resource, one after the other; the times from the damage's event to the repair's.
@@ -147,37 +208,56 @@ impl Load {
         Ok(times)
     }
 
-    /// Deletes resources, and waits until they and their objects are gone.
+    /// Deletes resources at once, and waits until they and their objects are gone.
     ///
     /// # Errors
     /// They are not gone in time.
-    pub(crate) async fn delete(&self, names: &[String]) -> Result<Duration> {
+    pub(crate) async fn delete(&self, subject: &Subject, names: &[String]) -> Result<Duration> {
         let begun = Instant::now();
-        let webs = &self.api(&web());
+        let resources = &self.api(&subject.kind);
         let now = &DeleteParams::default();
         let deletions =
-            futures::stream::iter(names).map(|name| async move { webs.delete(name, now).await.map(|_| ()) });
+            futures::stream::iter(names).map(|name| async move { resources.delete(name, now).await.map(|_| ()) });
         deletions.buffer_unordered(CLIENTS).try_collect::<Vec<()>>().await.context("cannot delete a resource")?;
+        let mut left: BTreeSet<Id> = names.iter().flat_map(|name| subject.objects(name)).collect();
+        left.extend(names.iter().map(|name| (subject.kind.kind.clone(), name.clone())));
         let gone = |seen: &Seen| {
-            let left = |name: &String| {
-                let kinds = ["Web", "Deployment", "Service", "ServiceAccount", "ConfigMap"];
-                kinds.iter().any(|kind| seen.object(kind, name).is_some())
-            };
-            (!names.iter().any(left)).then(|| begun.elapsed())
+            left.retain(|id| seen.objects.contains_key(id));
+            left.is_empty().then(|| begun.elapsed())
         };
         self.observer.until("all resources and their objects are gone", BURST_DEADLINE, gone).await
     }
 
-    async fn create(&self, name: &str) -> Result<()> {
-        let object = json!({
-            "apiVersion": "charts.samutup.com/v1alpha1",
-            "kind": "Web",
-            "metadata": {"name": name},
-            "spec": {"replicaCount": 1, "page": format!("<h1>{name}</h1>")},
-        });
-        let object: DynamicObject = serde_json::from_value(object)?;
-        let created = self.api(&web()).create(&PostParams::default(), &object).await;
-        created.map(|_| ()).with_context(|| format!("cannot create Web `{name}`"))
+    /// Makes a resource.
+    ///
+    /// # Errors
+    /// The API server refuses it.
+    pub(crate) async fn create(&self, subject: &Subject, name: &str, spec: &Json) -> Result<()> {
+        let object: DynamicObject = serde_json::from_value(subject.resource(name, spec))?;
+        let created = self.api(&subject.kind).create(&PostParams::default(), &object).await;
+        created.map(|_| ()).with_context(|| format!("cannot create `{name}`"))
+    }
+
+    /// Sets a value of a resource.
+    ///
+    /// # Errors
+    /// The API server refuses it.
+    pub(crate) async fn set(&self, subject: &Subject, name: &str, spec: &Json) -> Result<()> {
+        merge(&self.api(&subject.kind), name, &json!({"spec": spec})).await.map(drop)
+    }
+
+    /// The resource `name` as it is now.
+    pub(crate) fn resource(&self, subject: &Subject, name: &str) -> Option<DynamicObject> {
+        subject.found(&self.observer.now(), name).cloned()
+    }
+
+    /// Waits for a condition of a resource to become true.
+    ///
+    /// # Errors
+    /// It does not in time.
+    pub(crate) async fn until_true(&self, subject: &Subject, name: &str, condition: &str) -> Result<()> {
+        let is = |seen: &Seen| subject.found(seen, name).is_some_and(|found| is_true(found, condition)).then_some(());
+        self.observer.until(&format!("`{name}` is `{condition}`"), DEADLINE, is).await
     }
 
     async fn deleted(&self, kind: &'static str, name: &str) -> Result<Duration> {
@@ -231,10 +311,15 @@ fn event(seen: &Seen, kind: &str, name: &str, version: u64) -> Option<Instant> {
 }
 
 /// How long a resource took, nothing as long as it is not carried out and reported.
-fn carried_out(seen: &Seen, name: &str) -> Option<Created> {
-    let since = |kind: &str| seen.since.get(&(kind.to_owned(), name.to_owned())).copied();
-    let begun = since("Web")?;
-    let last = children().iter().map(|kind| since(&kind.kind)).collect::<Option<Vec<_>>>()?.into_iter().max()?;
-    let reported = is_true(seen.object("Web", name)?, "Deployed");
+fn carried_out(subject: &Subject, seen: &Seen, name: &str) -> Option<Created> {
+    let begun = seen.since.get(&(subject.kind.kind.clone(), name.to_owned())).copied()?;
+    let last = subject.objects(name).map(|id| seen.since.get(&id).copied()).collect::<Option<Vec<_>>>()?;
+    let last = last.into_iter().max()?;
+    let reported = is_true(subject.found(seen, name)?, "Deployed");
     reported.then(|| Created { applied: last.saturating_duration_since(begun), reported: begun.elapsed() })
+}
+
+/// What every resource asks for.
+fn spec(name: &str) -> Json {
+    json!({"replicaCount": 1, "page": format!("<h1>{name}</h1>")})
 }

@@ -108,6 +108,11 @@ impl Metric {
     }
 }
 
+/// A time in milliseconds.
+pub(crate) fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1000.0
+}
+
 /// The table, a line of text each.
 pub(crate) fn table(metrics: &[Metric]) -> Vec<String> {
     let width = metrics.iter().map(|metric| metric.name.chars().count()).max().unwrap_or_default();
@@ -133,7 +138,7 @@ pub(crate) fn percentile(samples: &[Duration], percent: usize) -> f64 {
     let mut sorted = samples.to_vec();
     sorted.sort();
     let rank = (sorted.len() * percent).div_ceil(100);
-    sorted.get(rank.saturating_sub(1)).map_or(0.0, |sample| sample.as_secs_f64() * 1000.0)
+    sorted.get(rank.saturating_sub(1)).copied().map_or(0.0, milliseconds)
 }
 
 /// As many digits as are worth reading.

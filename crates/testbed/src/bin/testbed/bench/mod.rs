@@ -1,9 +1,11 @@
-//! The benchmark: the operator with this repository's `Web` chart against a real API server, measured from outside.
+//! The benchmark: the operator with this repository's `Web` chart, a larger one and odd ones, against a real API server,
+//! measured from outside.
 //!
 //! It works as a `ServiceAccount`, so that the API server's fairness and RBAC count as they do in a cluster. Times are
-//! those of an independent watching client; calls are counted in the API server's audit log.
+//! those of an independent watching client; calls are counted in the API server's audit log. A plain client that sends the
+//! same requests shows, in the same run, what the API server makes possible.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
@@ -13,21 +15,26 @@ use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kube::Client;
 use kube::api::{Api, PostParams};
 use serde_json::{Value as Json, json};
-use testbed::audit::Request;
 use testbed::build::build;
 use testbed::program::Program;
 use testbed::progress::{Progress, Stream};
 use testbed::{ControlPlane, Controllers, Options};
 
-use crate::bench::calls::{Calls, Moment, Phase, per};
+use crate::bench::calls::{Audit, Calls, Moment, Phase, per};
 use crate::bench::load::{Load, NAMESPACE};
-use crate::bench::metric::{Metric, at_least, at_most, percentile, table};
+use crate::bench::metric::{Metric, at_most, milliseconds, table};
+use crate::bench::plain::PLAIN;
+use crate::bench::subject::Subject;
 use crate::objects::apply_crds;
 use crate::operator::{Operator, Settings, Usage, locate, usage};
 
 mod calls;
 mod load;
 mod metric;
+mod plain;
+mod scale;
+mod stages;
+mod subject;
 
 /// Where the operator's account lives.
 const SYSTEM: &str = "chart-operator-system";
@@ -40,8 +47,8 @@ const WARM_UP: usize = 5;
 const QUIET: Duration = Duration::from_secs(5);
 /// How long it may take to have nothing to do.
 const QUIET_DEADLINE: Duration = Duration::from_mins(1);
-/// How long a new start is watched for calls.
-const RESTART: Duration = Duration::from_secs(10);
+/// The Lease, where there is one.
+const LEASE: &str = "chart-operator-bench";
 
 /// Flags of the benchmark.
 #[derive(clap::Args)]
@@ -50,12 +57,13 @@ pub(crate) struct Arguments {
     #[arg(long)]
     operator: Option<PathBuf>,
     /// The folder with watches.yaml, helm-charts and config
-    #[arg(long, default_value = ".")]
+    #[arg(long, default_value = "crates/testbed/project")]
     project: PathBuf,
     /// Write the results as JSON to this file
     #[arg(long)]
     json: Option<PathBuf>,
-    /// Run a controller-manager too: Deployments make Pods, which takes time from a small machine
+    /// Run a whole controller-manager and not only its garbage collector: Deployments make Pods, which takes time from a
+    /// small machine
     #[arg(long)]
     controllers: bool,
     /// Resources made one after the other
@@ -70,6 +78,9 @@ pub(crate) struct Arguments {
     /// Seconds of doing nothing
     #[arg(long, default_value_t = 60)]
     idle: u64,
+    /// How many resources there are at the end, step by step
+    #[arg(long, value_delimiter = ',', default_value = "1000,10000")]
+    scale: Vec<usize>,
 }
 
 /// Runs the benchmark and prints its table.
@@ -94,6 +105,9 @@ struct Bench {
     binary: PathBuf,
     kubeconfig: PathBuf,
     load: Load,
+    audit: Audit,
+    /// What the operator used when it had just started.
+    empty: Usage,
     plane: ControlPlane,
     metrics: Vec<Metric>,
     phases: Vec<Phase>,
@@ -101,7 +115,8 @@ struct Bench {
 
 impl Bench {
     async fn start(arguments: Arguments, progress: Progress) -> Result<Self> {
-        let controllers = if arguments.controllers { Controllers::All } else { Controllers::None };
+        let collector = || Controllers::Only(vec!["garbage-collector-controller".to_owned()]);
+        let controllers = if arguments.controllers { Controllers::All } else { collector() };
         let binary = locate(arguments.operator.as_deref())?;
         let step = progress.step("starting the control plane");
         let plane = ControlPlane::start(Options { controllers, audit: true, ..Options::default() }).await?;
@@ -109,133 +124,32 @@ impl Bench {
         apply_crds(&client, &arguments.project, &mut Vec::new()).await?;
         let kubeconfig = account(&plane, &client).await?;
         step.done(plane.address());
-        let operator = start_operator(&arguments, &binary, &kubeconfig, &plane)?;
-        let load = Load::new(client);
-        let (metrics, phases) = (Vec::new(), Vec::new());
-        Ok(Self { arguments, progress, operator, binary, kubeconfig, load, plane, metrics, phases })
+        let settings = settings(&arguments, &binary, &kubeconfig, plane.logs());
+        let operator = Operator::start(&settings)?;
+        let load = Load::new(client, &[&Subject::web(), &Subject::shop(), &Subject::oddity()]);
+        let audit = Audit::new(plane.audit().context("the control plane writes no audit log")?);
+        let (metrics, phases, empty) = (Vec::new(), Vec::new(), Usage::default());
+        Ok(Self { arguments, progress, operator, binary, kubeconfig, load, audit, empty, plane, metrics, phases })
     }
 
     async fn measure(&mut self) -> Result<()> {
         let ready = self.operator.ready().await?;
-        self.metric("start to /readyz, no resources", ready.as_secs_f64() * 1000.0, "ms", at_most(500.0, 100.0));
+        self.metric("start to /readyz, no resources", milliseconds(ready), "ms", at_most(100.0, 80.0));
         self.quiet().await?;
-        let empty = usage(self.operator.pid()?);
-        self.serial().await?;
-        self.burst().await?;
-        self.changes().await?;
-        self.quiet().await?;
-        let full = usage(self.operator.pid()?);
-        self.metric("memory (RSS), no resources", empty.resident, "MB", None);
-        let count = self.arguments.burst;
-        // The targets are those for 1,000 resources.
-        self.metric(format!("memory (RSS), {count} resources"), full.resident, "MB", at_most(50.0, 25.0));
-        self.metric("memory, most there ever was", full.peak, "MB", None);
-        self.idle().await?;
-        self.restart().await
-    }
-
-    async fn serial(&mut self) -> Result<()> {
-        let count = self.arguments.serial;
-        let step = self.progress.step(format!("{count} resources, one after the other"));
-        self.load.serial(&names("warm", WARM_UP), &step).await?;
-        let begin = self.moment()?;
-        let created = self.load.serial(&names("serial", count), &step).await?;
-        self.phase("serial", count, begin)?;
-        let applied: Vec<_> = created.iter().map(|created| created.applied).collect();
-        let reported: Vec<_> = created.iter().map(|created| created.reported).collect();
-        let objects = "resource → all 4 objects";
-        self.metric(format!("{objects}, p50"), percentile(&applied, 50), "ms", at_most(50.0, 20.0));
-        self.metric(format!("{objects}, p99"), percentile(&applied, 99), "ms", at_most(200.0, 60.0));
-        self.metric("resource → status Deployed, p50", percentile(&reported, 50), "ms", at_most(70.0, 25.0));
-        self.metric("resource → status Deployed, p99", percentile(&reported, 99), "ms", None);
-        step.done("");
-        let step = self.progress.step("deleting them");
-        let begin = self.moment()?;
-        let mut all = names("serial", count);
-        all.extend(names("warm", WARM_UP));
-        let took = self.load.delete(&all).await?;
-        self.phase("delete", all.len(), begin)?;
-        self.metric("deletions", per(all.len(), 1) / took.as_secs_f64(), "/s", None);
-        step.done("");
-        Ok(())
-    }
-
-    async fn burst(&mut self) -> Result<()> {
-        let count = self.arguments.burst;
-        let step = self.progress.step(format!("{count} resources at once"));
-        let begin = self.moment()?;
-        let took = self.load.burst(&names("burst", count), &step).await?.as_secs_f64();
-        self.phase("burst", count, begin)?;
-        self.metric(format!("burst of {count}: until all objects are there"), took, "s", None);
-        self.metric("burst: resources", per(count, 1) / took, "/s", at_least(40.0, 90.0));
-        step.done("");
-        Ok(())
-    }
-
-    async fn changes(&mut self) -> Result<()> {
-        let count = self.arguments.repeat.min(self.arguments.burst);
-        let touched = names("burst", count);
-        let step = self.progress.step(format!("{count} changes of one value, one after the other"));
-        let begin = self.moment()?;
-        let updated = self.load.update(&touched, &step).await?;
-        self.phase("update", count, begin)?;
-        self.metric("change of a value → its object, p50", percentile(&updated, 50), "ms", at_most(40.0, 12.0));
-        self.metric("change of a value → its object, p99", percentile(&updated, 99), "ms", None);
-        step.done("");
-        let step = self.progress.step(format!("{count} objects deleted or edited, one after the other"));
-        let begin = self.moment()?;
-        let repaired = self.load.drift(&touched, &step).await?;
-        self.phase("drift", count, begin)?;
-        self.metric("drift repaired, p50", percentile(&repaired, 50), "ms", at_most(30.0, 8.0));
-        self.metric("drift repaired, p99", percentile(&repaired, 99), "ms", at_most(150.0, 40.0));
-        step.done("");
-        Ok(())
-    }
-
-    async fn idle(&mut self) -> Result<()> {
-        let (seconds, count) = (self.arguments.idle, self.arguments.burst);
-        let step = self.progress.step(format!("{seconds} s of doing nothing"));
-        let begin = self.moment()?;
-        tokio::time::sleep(Duration::from_secs(seconds)).await;
-        let phase = self.phase("idle", count, begin)?;
-        let calls = Calls::of(&self.requests()?, USER, &phase);
-        step.done("");
-        let what = format!("idle {seconds} s, {count} resources:");
-        self.metric(format!("{what} calls"), per(calls.total(), 1), "", at_most(0.0, 0.0));
-        self.metric(format!("{what} watches begun anew"), per(calls.watches, 1), "", None);
-        self.metric(format!("{what} calls for the lease"), per(calls.leases, 1), "", None);
-        let share = 100.0 * phase.operator / phase.seconds();
-        // The targets are those for 10,000 resources.
-        self.metric(format!("{what} processor"), share, "%", at_most(0.5, 0.1));
-        Ok(())
-    }
-
-    /// Kills the operator and starts it again: it must find everything as it should be, and write nothing.
-    async fn restart(&mut self) -> Result<()> {
-        let count = self.arguments.burst;
-        let step = self.progress.step(format!("killing and starting it again with {count} resources"));
-        let begin = Moment { operator: Usage::default(), ..self.moment()? };
-        self.operator.stop();
-        self.operator = start_operator(&self.arguments, &self.binary, &self.kubeconfig, &self.plane)?;
-        let ready = self.operator.ready().await?;
-        tokio::time::sleep(RESTART).await;
-        let phase = self.phase("restart", count, begin)?;
-        let calls = Calls::of(&self.requests()?, USER, &phase);
-        step.done("");
-        self.metric(format!("start to /readyz, {count} resources"), ready.as_secs_f64() * 1000.0, "ms", None);
-        self.metric("start: writes in the first 10 s", per(calls.writes, 1), "", at_most(0.0, 0.0));
-        self.metric("start: reads in the first 10 s", per(calls.total() - calls.writes, 1), "", None);
-        Ok(())
+        self.empty = usage(self.operator.pid()?);
+        self.metric("memory (RSS), no resources", self.empty.resident, "MB", None);
+        self.few().await?;
+        self.many().await
     }
 
     /// Waits until the operator has nothing to do.
-    async fn quiet(&self) -> Result<()> {
+    async fn quiet(&mut self) -> Result<()> {
         tokio::time::sleep(QUIET).await;
         let end = Instant::now() + QUIET_DEADLINE;
         while Instant::now() < end {
             let since = Timestamp::now() - QUIET;
-            let requests = self.requests()?;
-            let recent = requests.iter().filter(|request| request.user == USER && request.received > since);
+            let requests = self.audit.read()?.iter().rev().take_while(|request| request.answered > since);
+            let recent = requests.filter(|request| request.user == USER);
             if recent.filter(|request| request.resource != "leases" && request.verb != "watch").count() == 0 {
                 return Ok(());
             }
@@ -261,6 +175,7 @@ impl Bench {
             api_server: end.api_server.cpu - begin.api_server.cpu,
         };
         self.phases.push(phase.clone());
+        self.audit.read()?;
         Ok(phase)
     }
 
@@ -274,14 +189,15 @@ impl Bench {
         self.metrics.push(Metric::new(name, value, unit, target));
     }
 
-    fn requests(&self) -> Result<Vec<Request>> {
-        self.plane.audit().context("the control plane writes no audit log")?.read()
+    fn start_operator(&self, elects: bool) -> Result<Operator> {
+        let settings = settings(&self.arguments, &self.binary, &self.kubeconfig, self.plane.logs());
+        Operator::start(&Settings { lease: elects.then_some((SYSTEM, LEASE)), ..settings })
     }
 
     fn report(mut self) -> Result<()> {
-        let requests = self.requests()?;
+        let requests = self.audit.read()?;
         let phases: Vec<(Phase, Calls)> =
-            self.phases.iter().map(|phase| (phase.clone(), Calls::of(&requests, USER, phase))).collect();
+            self.phases.iter().map(|phase| (phase.clone(), Calls::of(requests, USER, phase))).collect();
         // What cannot be saved: a write per object, the finalizer, the status; of a change the object and the status; of a
         // damage the object.
         for (name, floor) in [("serial", Some(6.0)), ("update", Some(2.0)), ("drift", Some(1.0)), ("delete", None)] {
@@ -290,10 +206,10 @@ impl Bench {
             let value = per(calls.total(), phase.resources);
             self.metric(format!("calls for one resource: {name}"), value, "", target);
         }
-        let with = if self.arguments.controllers { "with" } else { "without" };
+        let with = if self.arguments.controllers { "with a controller-manager" } else { "with a garbage collector" };
         let cores = std::thread::available_parallelism().map_or(0, usize::from);
         self.say("");
-        self.say(&format!("{cores} processors, etcd without fsync, {with} a controller-manager, as a ServiceAccount"));
+        self.say(&format!("{cores} processors, etcd without fsync, {with}, as a ServiceAccount"));
         self.say("");
         for line in table(&self.metrics) {
             self.say(&line);
@@ -329,21 +245,14 @@ impl Bench {
     }
 }
 
-fn start_operator(
-    arguments: &Arguments,
-    binary: &PathBuf,
-    kubeconfig: &PathBuf,
-    plane: &ControlPlane,
-) -> Result<Operator> {
-    let settings =
-        Settings { file: binary, project: &arguments.project, kubeconfig, logs: &plane.logs(), namespace: None };
-    Operator::start(&settings)
+fn settings<'a>(arguments: &'a Arguments, binary: &'a Path, kubeconfig: &'a Path, logs: PathBuf) -> Settings<'a> {
+    Settings { file: binary, project: &arguments.project, kubeconfig, logs, namespace: Some(NAMESPACE), lease: None }
 }
 
 /// Makes the namespaces and the operator's account with all rights, and returns the account's kubeconfig.
 async fn account(plane: &ControlPlane, client: &Client) -> Result<PathBuf> {
     let namespaces: Api<Namespace> = Api::all(client.clone());
-    for name in [SYSTEM, NAMESPACE] {
+    for name in [SYSTEM, NAMESPACE, PLAIN] {
         let namespace = serde_json::from_value(json!({"metadata": {"name": name}}))?;
         namespaces.create(&PostParams::default(), &namespace).await.context("cannot create a namespace")?;
     }
@@ -379,6 +288,7 @@ mod tests {
     fn the_defaults_are_bounded() {
         let Line { arguments } = Line::parse_from(["bench"]);
         assert_eq!((arguments.serial, arguments.burst, arguments.repeat, arguments.idle), (100, 200, 100, 60));
+        assert_eq!(arguments.scale, [1000, 10_000]);
         assert!(!arguments.controllers && arguments.json.is_none());
     }
 }

@@ -137,8 +137,9 @@ impl Stage {
             file: &file,
             project: &arguments.project,
             kubeconfig: &cluster.kubeconfig(),
-            logs: &cluster.logs(),
+            logs: cluster.logs(),
             namespace: cluster.only_namespace(),
+            lease: None,
         };
         let operator = Operator::start(&settings)?;
         let mut kinds = children();
