@@ -1,5 +1,6 @@
 //! A chart with all its templates parsed.
 
+use std::cmp::Reverse;
 use std::sync::Arc;
 
 use crate::chart::Chart;
@@ -40,7 +41,7 @@ impl Compiled {
     pub fn new(chart: &Chart) -> Result<Self, Error> {
         let mut tree = Tree { scopes: vec![Scope::root(chart)], templates: Vec::new() };
         tree.add(chart, 0);
-        tree.templates.sort_by(|(a, _), (b, _)| depth_order(&b.path).cmp(&depth_order(&a.path)));
+        tree.templates.sort_by_cached_key(|(file, _)| Reverse(depth_order(&file.path)));
         // Of two files with one path the later counts, as in a map.
         tree.templates.dedup_by(|(dropped, _), (kept, _)| dropped.path == kept.path);
         let mut set = Set::new(Arc::clone(&FUNCTIONS)).named(SET_NAME);
@@ -110,8 +111,8 @@ impl Tree {
 }
 
 /// Helm's order of paths: by the number of slashes, then by bytes.
-fn depth_order(path: &str) -> (usize, &str) {
-    (path.matches('/').count(), path)
+fn depth_order(path: &str) -> (usize, String) {
+    (path.matches('/').count(), path.to_owned())
 }
 
 fn is_partial(path: &str) -> bool {

@@ -97,13 +97,16 @@ fn without_no_value(text: Str) -> Str {
 }
 
 /// What was rendered, without [`NO_VALUE`], as text.
-pub(crate) fn to_text(rendered: &[u8]) -> String {
-    if contains(rendered) {
-        return Str::from(remove_no_value(rendered)).to_text().into_owned();
+pub(crate) fn to_text(mut rendered: Vec<u8>) -> String {
+    if contains(&rendered) {
+        rendered = remove_no_value(&rendered);
     }
-    match std::str::from_utf8(rendered) {
-        Ok(text) => text.to_owned(),
-        Err(_) => Str::from(rendered).to_text().into_owned(),
+    match String::from_utf8(rendered) {
+        Ok(mut text) => {
+            text.shrink_to_fit();
+            text
+        }
+        Err(error) => Str::from(error.into_bytes()).to_text().into_owned(),
     }
 }
 

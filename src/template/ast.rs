@@ -7,6 +7,7 @@ use smallvec::SmallVec;
 
 use crate::template::builtins::Builtin;
 use crate::template::function::Function;
+use crate::template::lexer::offset;
 use crate::template::number::Number;
 use crate::template::quote::quote;
 use crate::value::Str;
@@ -46,22 +47,25 @@ pub(crate) enum NodeKind {
     If(Box<Branch>),
     With(Box<Branch>),
     Range(Box<Branch>),
-    Template { name: Str, pipe: Option<Pipe> },
+    Template { name: Str, pipe: Option<Box<Pipe>> },
     Break,
     Continue,
 }
+
+/// Fields behind each other, shared by all who name the same.
+pub(crate) type Path = Arc<[Str]>;
 
 /// Text between actions: a part of the file's.
 #[derive(Clone, Debug)]
 pub(crate) struct Text {
     pub(crate) file: Str,
-    pub(crate) start: usize,
-    pub(crate) end: usize,
+    pub(crate) start: u32,
+    pub(crate) end: u32,
 }
 
 impl Text {
     pub(crate) fn bytes(&self) -> &[u8] {
-        self.file.get(self.start..self.end).unwrap_or_default()
+        self.file.get(offset(self.start)..offset(self.end)).unwrap_or_default()
     }
 }
 
@@ -76,7 +80,7 @@ pub(crate) struct Branch {
 /// See [`Pipe`].
 #[derive(Clone, Debug)]
 pub(crate) struct Pipeline {
-    pub(crate) targets: Vec<Target>,
+    pub(crate) targets: Box<[Target]>,
     pub(crate) binding: Binding,
     pub(crate) commands: SmallVec<[Command; 1]>,
 }
@@ -110,11 +114,11 @@ pub(crate) enum ExprKind {
         literal: Option<Str>,
     },
     /// `.a.b`
-    Field(SmallVec<[Str; 2]>),
+    Field(Path),
     /// `$x.a.b`
     Variable {
         target: Target,
-        fields: Box<[Str]>,
+        fields: Path,
     },
     Function {
         name: Str,
@@ -123,7 +127,7 @@ pub(crate) enum ExprKind {
     /// `(…).a.b`, `f.a`
     Chain {
         base: Box<Expr>,
-        fields: Box<[Str]>,
+        fields: Path,
     },
     /// `(…)`
     Pipe(Box<Pipe>),
@@ -182,7 +186,8 @@ impl Search {
     fn node(&mut self, node: &Node) {
         self.check(node.at, node);
         match &node.node {
-            NodeKind::Action(pipe) | NodeKind::Template { pipe: Some(pipe), .. } => self.pipe(pipe),
+            NodeKind::Action(pipe) => self.pipe(pipe),
+            NodeKind::Template { pipe: Some(pipe), .. } => self.pipe(pipe),
             NodeKind::If(branch) | NodeKind::With(branch) | NodeKind::Range(branch) => {
                 self.pipe(&branch.pipe);
                 self.list(&branch.body);

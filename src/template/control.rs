@@ -2,7 +2,7 @@
 
 use crate::template::ast::{Branch, List, Node, NodeKind, Pipe};
 use crate::template::lexer::{Token, TokenKind};
-use crate::template::parser::{Parsed, Parser, Tree};
+use crate::template::parser::{Parsed, Parser};
 use crate::value::Str;
 
 /// One thing in a block.
@@ -11,7 +11,7 @@ enum Item {
     /// `{{end}}`
     End,
     /// `{{else}}`, at this place; an `if` or `with` in the same action is still to be read.
-    Else(usize),
+    Else(u32),
 }
 
 impl Item {
@@ -20,27 +20,27 @@ impl Item {
     }
 }
 
-impl<'t> Parser<'t> {
+impl Parser<'_> {
     /// The whole text; only here may templates be defined.
     pub(crate) fn top_level(&mut self) -> Parsed<List> {
-        let offset = self.peek().offset;
+        let offset = self.peek().start;
         let at = self.at(offset);
-        let mut nodes = Vec::new();
         while self.peek().kind != TokenKind::Eof {
             if self.peek().kind == TokenKind::LeftDelim {
-                let delim = self.next();
+                let mark = self.mark();
+                self.next();
                 if self.next_non_space().kind == TokenKind::Define {
                     self.definition()?;
                     continue;
                 }
-                self.put_back_two(delim);
+                self.rewind(mark);
             }
             match self.text_or_action()? {
-                Item::Node(node) => nodes.push(node),
+                Item::Node(node) => self.nodes.push(node),
                 item => return Err(self.error(format!("unexpected {}", item.name()))),
             }
         }
-        Ok(List { at, node: nodes })
+        Ok(List { at, node: self.nodes.drain(..).collect() })
     }
 
     /// After `{{define`.
@@ -60,7 +60,7 @@ impl<'t> Parser<'t> {
 
     /// Runs `parse` for a template of its own, with its own variables and tokens.
     fn own_tree<T>(&mut self, parse: impl FnOnce(&mut Self) -> Parsed<T>) -> Parsed<T> {
-        let outer = std::mem::replace(&mut self.tree, Tree::new());
+        let outer = self.open_tree();
         let result = parse(self);
         self.tree = outer;
         result
@@ -69,7 +69,7 @@ impl<'t> Parser<'t> {
     /// Text and actions up to `{{end}}` or `{{else}}`, which is given too.
     fn block_body(&mut self) -> Parsed<(List, Item)> {
         self.nested(|parser| {
-            let offset = parser.peek_non_space().offset;
+            let offset = parser.peek_non_space().start;
             let at = parser.at(offset);
             let start = parser.nodes.len();
             while parser.peek_non_space().kind != TokenKind::Eof {
@@ -86,11 +86,11 @@ impl<'t> Parser<'t> {
         self.check_size()?;
         let token = self.next_non_space();
         match token.kind {
-            TokenKind::Text => Ok(Item::Node(self.spanned(token.offset, NodeKind::Text(self.text(token))))),
+            TokenKind::Text => Ok(Item::Node(self.spanned(token.start, NodeKind::Text(self.text(token))))),
             TokenKind::LeftDelim => {
-                self.tree.action_line = token.line;
+                self.tree.action = Some(token.start);
                 let item = self.action()?;
-                self.tree.action_line = 0;
+                self.tree.action = None;
                 Ok(item)
             }
             _ => Err(self.unexpected(token, "input")),
@@ -117,7 +117,7 @@ impl<'t> Parser<'t> {
         Ok(Item::Node(node))
     }
 
-    fn leave_range(&mut self, token: Token<'t>, node: NodeKind) -> Parsed<Node> {
+    fn leave_range(&mut self, token: Token, node: NodeKind) -> Parsed<Node> {
         let word = if matches!(node, NodeKind::Break) { "{{break}}" } else { "{{continue}}" };
         let next = self.next_non_space();
         if next.kind != TokenKind::RightDelim {
@@ -126,15 +126,15 @@ impl<'t> Parser<'t> {
         if self.tree.ranges == 0 {
             return Err(self.error(format!("{word} outside {{{{range}}}}")));
         }
-        Ok(self.spanned(token.offset, node))
+        Ok(self.spanned(token.start, node))
     }
 
     fn otherwise(&mut self) -> Parsed<Item> {
         let next = self.peek_non_space();
         if matches!(next.kind, TokenKind::If | TokenKind::With) {
-            return Ok(Item::Else(next.offset));
+            return Ok(Item::Else(next.start));
         }
-        self.expect(TokenKind::RightDelim, "else").map(|token| Item::Else(token.offset))
+        self.expect(TokenKind::RightDelim, "else").map(|token| Item::Else(token.start))
     }
 
     /// After `{{if`, `{{with` or `{{range`. What it declares is gone after its `{{end}}`.
@@ -162,7 +162,7 @@ impl<'t> Parser<'t> {
     }
 
     /// `{{else if}}` is `{{else}}{{if}}` whose `{{end}}` is assumed.
-    fn else_body(&mut self, word: Word, offset: usize) -> Parsed<List> {
+    fn else_body(&mut self, word: Word, offset: u32) -> Parsed<List> {
         let chained = match self.peek().kind {
             TokenKind::If => word == Word::If,
             TokenKind::With => word == Word::With,
@@ -198,7 +198,7 @@ impl<'t> Parser<'t> {
         })?;
         match unexpected {
             Some(end) => Err(self.error(format!("unexpected {end} in {CONTEXT}"))),
-            None => Ok(self.spanned(token.offset, NodeKind::Template { name, pipe: Some(pipe) })),
+            None => Ok(self.spanned(token.start, NodeKind::Template { name, pipe: Some(Box::new(pipe)) })),
         }
     }
 
@@ -210,12 +210,12 @@ impl<'t> Parser<'t> {
         let mut pipe = None;
         if self.next_non_space().kind != TokenKind::RightDelim {
             self.put_back();
-            pipe = Some(self.pipeline(CONTEXT, TokenKind::RightDelim)?);
+            pipe = Some(Box::new(self.pipeline(CONTEXT, TokenKind::RightDelim)?));
         }
-        Ok(self.spanned(token.offset, NodeKind::Template { name, pipe }))
+        Ok(self.spanned(token.start, NodeKind::Template { name, pipe }))
     }
 
-    fn template_name(&mut self, token: Token<'t>, context: &str) -> Parsed<Str> {
+    fn template_name(&mut self, token: Token, context: &str) -> Parsed<Str> {
         match token.kind {
             TokenKind::String | TokenKind::RawString => self.unquoted(token),
             _ => Err(self.unexpected(token, context)),

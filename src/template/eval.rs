@@ -96,11 +96,11 @@ impl<'a> Evaluator<'a> {
     pub(crate) fn error_of(&self, kind: ErrorKind) -> Error {
         let Some(template) = &self.template else { return Error::new(kind) };
         let (at, node) = ast::find(&template.root, self.at.id).unwrap_or_default_at(self.at);
-        let text = template.source.text.as_bytes();
+        let text: &[u8] = &template.file.text;
         let before = text.get(..usize::try_from(at.offset).unwrap_or(usize::MAX)).unwrap_or(text);
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
         let spot = Spot {
-            source: Arc::clone(&template.source),
+            source: Arc::clone(template.file.source()),
             template: template.name.clone(),
             line: newlines(before) + 1,
             column: before.len() - line_start,
@@ -225,11 +225,11 @@ impl<'a> Evaluator<'a> {
         if let Some((parsed, _)) = self.parsed.get(&key) {
             return Ok(Arc::clone(parsed));
         }
-        // Read as a file it is there once more.
+        // Once more, should it not parse.
         if !meter::claim(text.len()) {
             return Err(FunctionError::Message(NO_ROOM.to_owned()));
         }
-        let parsed = set::parse(name, text, self.set.functions(), &mut Names::default());
+        let parsed = set::parse(name, text.clone(), self.set.functions(), &mut Names::default());
         let parsed = Arc::new(parsed.map_err(|error| FunctionError::Message(error.to_string()))?);
         if self.parsed.len() < MAX_PARSED {
             let held = Held::new(text.len().saturating_add(parser::size_of(&parsed)));

@@ -88,20 +88,19 @@ impl TokenKind {
     }
 }
 
-/// One token.
+/// One token: which part of the text, and what it is.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Token<'t> {
+pub(crate) struct Token {
     pub(crate) kind: TokenKind,
     /// Where it starts, in bytes.
-    pub(crate) offset: usize,
-    /// The line it starts in, from 1.
-    pub(crate) line: usize,
-    pub(crate) text: &'t [u8],
+    pub(crate) start: u32,
+    /// Where it ends.
+    pub(crate) end: u32,
 }
 
-impl Token<'_> {
+impl Token {
     /// What stands in a parser's buffer before it has read anything.
-    pub(crate) const NONE: Self = Token { kind: TokenKind::Eof, offset: 0, line: 0, text: b"" };
+    pub(crate) const NONE: Self = Self { kind: TokenKind::Eof, start: 0, end: 0 };
 }
 
 /// Reads a template's text token by token.
@@ -110,19 +109,42 @@ pub(crate) struct Lexer<'t> {
     input: &'t [u8],
     pos: usize,
     start: usize,
-    line: usize,
-    start_line: usize,
     in_action: bool,
     parens: usize,
     error: Option<String>,
 }
 
-/// How a scanner goes on: with a token, or not at all.
-type Scan<'t> = Result<Token<'t>, String>;
+/// A byte that is part of a word.
+const WORD: u8 = 1;
+
+/// A byte behind which a name may end: `$x+2` is refused, should arithmetic ever come.
+const END: u8 = 2;
+
+/// What each byte means inside an action.
+#[expect(clippy::indexing_slicing, reason = "every byte has its place")]
+const BYTES: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut byte = 0_u8;
+    loop {
+        bytes[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'_' => WORD,
+            b' ' | b'\t' | b'\r' | b'\n' | b'.' | b',' | b'|' | b':' | b')' | b'(' => END,
+            _ => 0,
+        };
+        if byte == u8::MAX {
+            break bytes;
+        }
+        byte += 1;
+    }
+};
+
+fn is(byte: u8, class: u8) -> bool {
+    BYTES.get(usize::from(byte)) == Some(&class)
+}
 
 impl<'t> Lexer<'t> {
     pub(crate) fn new(input: &'t [u8]) -> Self {
-        Self { input, pos: 0, start: 0, line: 1, start_line: 1, in_action: false, parens: 0, error: None }
+        Self { input, pos: 0, start: 0, in_action: false, parens: 0, error: None }
     }
 
     /// The message of the last [`TokenKind::Error`].
@@ -130,16 +152,40 @@ impl<'t> Lexer<'t> {
         self.error.as_deref().unwrap_or_default()
     }
 
+    /// The text of a token.
+    pub(crate) fn text_of(&self, token: Token) -> &'t [u8] {
+        self.between(token.start, token.end)
+    }
+
+    /// A part of the text.
+    pub(crate) fn between(&self, start: u32, end: u32) -> &'t [u8] {
+        self.input.get(offset(start)..offset(end)).unwrap_or_default()
+    }
+
+    /// The line of a place in the text, from 1.
+    pub(crate) fn line(&self, at: u32) -> usize {
+        newlines(self.between(0, at)) + 1
+    }
+
     /// The next token; [`TokenKind::Eof`] at the end, and for ever after an error.
-    pub(crate) fn token(&mut self) -> Token<'t> {
-        if self.error.is_some() {
-            return Token { kind: TokenKind::Eof, offset: self.pos, line: self.start_line, text: b"" };
+    pub(crate) fn token(&mut self) -> Token {
+        match (&self.error, self.in_action) {
+            (None, true) => self.inside_action(),
+            (None, false) => self.text(),
+            (Some(_), _) => self.empty(TokenKind::Eof),
         }
-        let scanned = if self.in_action { self.inside_action() } else { self.text() };
-        scanned.unwrap_or_else(|message| {
-            self.error = Some(message);
-            Token { kind: TokenKind::Error, offset: self.start, line: self.start_line, text: b"" }
-        })
+    }
+
+    /// Remembers why the text cannot be read on.
+    #[cold]
+    fn fail(&mut self, message: impl Into<String>) -> Token {
+        self.error = Some(message.into());
+        self.empty(TokenKind::Error)
+    }
+
+    /// A token without text, where the one being read began.
+    fn empty(&self, kind: TokenKind) -> Token {
+        Token { kind, start: narrow(self.start), end: narrow(self.start) }
     }
 
     fn rest(&self) -> &'t [u8] {
@@ -150,14 +196,18 @@ impl<'t> Lexer<'t> {
         self.input.get(self.start..self.pos).unwrap_or_default()
     }
 
+    fn peek_byte(&self) -> Option<u8> {
+        self.input.get(self.pos).copied()
+    }
+
     fn peek(&self) -> Option<char> {
         self.next().map(|(rune, _)| rune)
     }
 
     /// The next character and its width; nearly all are ASCII.
     fn next(&self) -> Option<(char, usize)> {
-        match self.input.get(self.pos) {
-            Some(byte) if byte.is_ascii() => Some((char::from(*byte), 1)),
+        match self.peek_byte() {
+            Some(byte) if byte.is_ascii() => Some((char::from(byte), 1)),
             _ => decode_utf8(self.rest()),
         }
     }
@@ -165,7 +215,6 @@ impl<'t> Lexer<'t> {
     fn bump(&mut self) -> Option<char> {
         let (rune, width) = self.next()?;
         self.pos += width;
-        self.line += usize::from(rune == '\n');
         Some(rune)
     }
 
@@ -181,99 +230,101 @@ impl<'t> Lexer<'t> {
         while self.bump_if(&accept) {}
     }
 
-    fn emit(&mut self, kind: TokenKind) -> Token<'t> {
-        let token = Token { kind, offset: self.start, line: self.start_line, text: self.pending() };
+    fn emit(&mut self, kind: TokenKind) -> Token {
+        let token = Token { kind, start: narrow(self.start), end: narrow(self.pos) };
         self.start = self.pos;
-        self.start_line = self.line;
         token
+    }
+
+    /// Goes `count` bytes on, and emits them.
+    fn take(&mut self, count: usize, kind: TokenKind) -> Token {
+        self.pos += count;
+        self.emit(kind)
     }
 
     /// Goes `count` bytes on, and drops what is pending.
     fn skip(&mut self, count: usize) {
         self.pos += count;
-        if self.pos > self.start {
-            self.line += newlines(self.pending());
-        }
         self.start = self.pos;
-        self.start_line = self.line;
     }
 
-    fn text(&mut self) -> Scan<'t> {
+    fn text(&mut self) -> Token {
         loop {
             let Some(length) = find(self.rest(), LEFT) else {
-                self.pos = self.input.len();
-                self.line += newlines(self.pending());
-                let kind = if self.pos > self.start { TokenKind::Text } else { TokenKind::Eof };
-                return Ok(self.emit(kind));
+                let length = self.rest().len();
+                return self.take(length, if length > 0 { TokenKind::Text } else { TokenKind::Eof });
             };
             if length > 0 {
-                let action = self.rest().get(length + LEFT.len()..).unwrap_or_default();
-                let text = self.rest().get(..length).unwrap_or_default();
-                let kept = if opens_with_trim(action) { text.trim_ascii_end_go().len() } else { length };
-                self.pos += kept;
-                self.line += newlines(self.pending());
-                let token = self.emit(TokenKind::Text);
+                let (text, action) = self.rest().split_at(length);
+                let trims = action.get(LEFT.len()..).is_some_and(opens_with_trim);
+                let kept = if trims { text.trim_ascii_end_go().len() } else { length };
+                let token = self.take(kept, TokenKind::Text);
                 self.skip(length - kept);
                 if kept > 0 {
-                    return Ok(token);
+                    return token;
                 }
             }
-            if let Some(token) = self.left_delim()? {
-                return Ok(token);
+            if let Some(token) = self.left_delim() {
+                return token;
             }
         }
     }
 
     /// At `{{`: its token, or `None` if it was a comment.
-    fn left_delim(&mut self) -> Result<Option<Token<'t>>, String> {
+    fn left_delim(&mut self) -> Option<Token> {
         self.pos += LEFT.len();
         let marker = if opens_with_trim(self.rest()) { 2 } else { 0 };
         if self.rest().get(marker..).is_some_and(|rest| rest.starts_with(b"/*")) {
             self.skip(marker);
-            self.comment()?;
-            return Ok(None);
+            return self.comment();
         }
         let token = self.emit(TokenKind::LeftDelim);
         self.in_action = true;
         self.skip(marker);
         self.parens = 0;
-        Ok(Some(token))
+        Some(token)
     }
 
-    fn comment(&mut self) -> Result<(), String> {
+    /// At `/*`: nothing, or an error.
+    fn comment(&mut self) -> Option<Token> {
         self.pos += 2;
-        let Some(length) = find(self.rest(), *b"*/") else { return Err("unclosed comment".to_owned()) };
+        let Some(length) = find(self.rest(), *b"*/") else { return Some(self.fail("unclosed comment")) };
         self.pos += length + 2;
         let Some(trims) = self.right_delim_ahead() else {
-            return Err("comment ends before closing delimiter".to_owned());
+            return Some(self.fail("comment ends before closing delimiter"));
         };
         self.skip(if trims { 2 } else { 0 } + RIGHT.len());
         if trims {
             self.skip_space();
         }
-        Ok(())
+        None
+    }
+
+    fn spaces(&self) -> usize {
+        self.rest().iter().take_while(|byte| is_space_byte(**byte)).count()
     }
 
     fn skip_space(&mut self) {
-        let count = self.rest().iter().take_while(|byte| is_space_byte(**byte)).count();
-        self.skip(count);
+        self.skip(self.spaces());
     }
 
     /// Whether `}}` comes next: `Some(true)` with a trim marker before it.
     fn right_delim_ahead(&self) -> Option<bool> {
-        let rest = self.rest();
-        if closes_with_trim(rest) && rest.get(2..).is_some_and(|rest| rest.starts_with(&RIGHT)) {
-            return Some(true);
+        match self.rest() {
+            [space, b'-', b'}', b'}', ..] if is_space_byte(*space) => Some(true),
+            [b'}', b'}', ..] => Some(false),
+            _ => None,
         }
-        rest.starts_with(&RIGHT).then_some(false)
     }
 
-    fn right_delim(&mut self, trims: bool) -> Token<'t> {
+    fn right_delim(&mut self, trims: bool) -> Token {
+        if self.parens > 0 {
+            return self.fail("unclosed left paren");
+        }
         if trims {
             self.skip(2);
         }
-        self.pos += RIGHT.len();
-        let token = self.emit(TokenKind::RightDelim);
+        let token = self.take(RIGHT.len(), TokenKind::RightDelim);
         if trims {
             self.skip_space();
         }
@@ -281,136 +332,140 @@ impl<'t> Lexer<'t> {
         token
     }
 
-    fn inside_action(&mut self) -> Scan<'t> {
-        if let Some(trims) = self.right_delim_ahead() {
-            if self.parens > 0 {
-                return Err("unclosed left paren".to_owned());
+    fn inside_action(&mut self) -> Token {
+        match *self.rest() {
+            [] => self.fail("unclosed action"),
+            [b' ' | b'\t' | b'\r' | b'\n', ..] => self.space(),
+            [b'}', b'}', ..] => self.right_delim(false),
+            [b'.', next, ..] if !next.is_ascii_digit() => {
+                self.pos += 1;
+                self.name(TokenKind::Field, TokenKind::Dot)
             }
-            return Ok(self.right_delim(trims));
+            [b'0'..=b'9' | b'.' | b'+' | b'-', ..] => self.number(),
+            [first, ..] if is(first, WORD) => self.identifier(),
+            [first, ..] if first.is_ascii() => {
+                self.pos += 1;
+                self.symbol(first)
+            }
+            _ => self.beyond_ascii(),
         }
-        let Some(rune) = self.peek() else { return Err("unclosed action".to_owned()) };
-        if is_space(rune) {
-            return Ok(self.space());
-        }
-        if rune == '.' && self.rest().get(1).is_some_and(|next| !next.is_ascii_digit()) {
-            self.bump();
-            return self.name(TokenKind::Field, TokenKind::Dot);
-        }
-        if rune.is_ascii_digit() || matches!(rune, '.' | '+' | '-') {
-            return self.number();
-        }
-        if is_alphanumeric(rune) {
-            return self.identifier();
-        }
-        self.bump();
-        self.symbol(rune)
     }
 
-    fn symbol(&mut self, rune: char) -> Scan<'t> {
-        match rune {
-            '=' => Ok(self.emit(TokenKind::Assign)),
-            ':' if self.bump() == Some('=') => Ok(self.emit(TokenKind::Declare)),
-            ':' => Err("expected :=".to_owned()),
-            '|' => Ok(self.emit(TokenKind::Pipe)),
-            '"' => self.quoted('"', TokenKind::String, "unterminated quoted string"),
-            '\'' => self.quoted('\'', TokenKind::CharConstant, "unterminated character constant"),
-            '`' => self.raw_string(),
-            '$' => self.name(TokenKind::Variable, TokenKind::Variable),
-            '(' => {
+    fn symbol(&mut self, symbol: u8) -> Token {
+        match symbol {
+            b'=' => self.emit(TokenKind::Assign),
+            b':' if self.bump() == Some('=') => self.emit(TokenKind::Declare),
+            b':' => self.fail("expected :="),
+            b'|' => self.emit(TokenKind::Pipe),
+            b'"' => self.quoted(b'"', TokenKind::String, "unterminated quoted string"),
+            b'\'' => self.quoted(b'\'', TokenKind::CharConstant, "unterminated character constant"),
+            b'`' => self.raw_string(),
+            b'$' => self.name(TokenKind::Variable, TokenKind::Variable),
+            b'(' => {
                 self.parens += 1;
-                Ok(self.emit(TokenKind::LeftParen))
+                self.emit(TokenKind::LeftParen)
             }
-            ')' => match self.parens.checked_sub(1) {
+            b')' => match self.parens.checked_sub(1) {
                 Some(parens) => {
                     self.parens = parens;
-                    Ok(self.emit(TokenKind::RightParen))
+                    self.emit(TokenKind::RightParen)
                 }
-                None => Err("unexpected right paren".to_owned()),
+                None => self.fail("unexpected right paren"),
             },
-            _ if rune.is_ascii() && is_print(rune) => Ok(self.emit(TokenKind::Char)),
-            _ => Err(format!("unrecognized character in action: {}", unicode(rune))),
+            b' '..=b'~' => self.emit(TokenKind::Char),
+            _ => self.unrecognized(char::from(symbol)),
+        }
+    }
+
+    fn unrecognized(&mut self, rune: char) -> Token {
+        self.fail(format!("unrecognized character in action: {}", unicode(rune)))
+    }
+
+    /// At a character that is not ASCII.
+    #[cold]
+    fn beyond_ascii(&mut self) -> Token {
+        match self.peek() {
+            Some(rune) if is_alphanumeric(rune) => self.identifier(),
+            rune => self.unrecognized(rune.unwrap_or_default()),
         }
     }
 
     /// A run of spaces, up to the one that belongs to ` -}}`.
-    fn space(&mut self) -> Token<'t> {
-        while self.peek().is_some_and(is_space) {
-            if self.right_delim_ahead() == Some(true) {
-                break;
-            }
-            self.bump();
+    fn space(&mut self) -> Token {
+        let count = self.spaces();
+        let trims = self.rest().get(count..).is_some_and(|rest| rest.starts_with(b"-}}"));
+        match count - usize::from(trims) {
+            0 => self.right_delim(true),
+            count => self.take(count, TokenKind::Space),
         }
-        if self.pos > self.start { self.emit(TokenKind::Space) } else { self.right_delim(true) }
     }
 
     /// Goes on to the end of a word; nearly all are ASCII.
     fn bump_word(&mut self) {
-        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
-        self.pos += self.rest().iter().take_while(|byte| is_word(byte)).count();
-        self.bump_while(is_alphanumeric);
+        self.pos += self.rest().iter().take_while(|byte| is(**byte, WORD)).count();
+        if self.peek_byte().is_some_and(|byte| !byte.is_ascii()) {
+            self.bump_while(is_alphanumeric);
+        }
     }
 
-    fn identifier(&mut self) -> Scan<'t> {
+    fn identifier(&mut self) -> Token {
         self.bump_word();
-        self.expect_terminator()?;
-        let word = self.pending();
-        let kind = match word {
+        if !self.at_terminator() {
+            return self.bad_character();
+        }
+        let kind = match self.pending() {
             b"true" | b"false" => TokenKind::Bool,
-            _ => TokenKind::keyword(word).unwrap_or(TokenKind::Identifier),
+            word => TokenKind::keyword(word).unwrap_or(TokenKind::Identifier),
         };
-        Ok(self.emit(kind))
+        self.emit(kind)
     }
 
     /// After `.` or `$`: a name, or nothing (`bare`).
-    fn name(&mut self, kind: TokenKind, bare: TokenKind) -> Scan<'t> {
-        if self.at_terminator() {
-            return Ok(self.emit(bare));
+    fn name(&mut self, kind: TokenKind, bare: TokenKind) -> Token {
+        let named = self.peek_byte().is_some_and(|byte| is(byte, WORD)) || !self.at_terminator();
+        if named {
+            self.bump_word();
+            if !self.at_terminator() {
+                return self.bad_character();
+            }
         }
-        self.bump_word();
-        self.expect_terminator()?;
-        Ok(self.emit(kind))
+        self.emit(if named { kind } else { bare })
     }
 
-    fn expect_terminator(&self) -> Result<(), String> {
-        if self.at_terminator() {
-            return Ok(());
-        }
-        Err(format!("bad character {}", unicode(self.peek().unwrap_or_default())))
+    #[cold]
+    fn bad_character(&mut self) -> Token {
+        self.fail(format!("bad character {}", unicode(self.peek().unwrap_or_default())))
     }
 
-    /// Whether a name may end here: `$x+2` is refused, should arithmetic ever come.
+    /// Whether a name may end here.
     fn at_terminator(&self) -> bool {
-        match self.peek() {
-            None | Some('.' | ',' | '|' | ':' | ')' | '(') => true,
-            Some(rune) => is_space(rune) || self.rest().starts_with(&RIGHT),
+        match *self.rest() {
+            [] | [b'}', b'}', ..] => true,
+            [byte, ..] => is(byte, END),
         }
     }
 
-    fn quoted(&mut self, delimiter: char, kind: TokenKind, unterminated: &str) -> Scan<'t> {
+    fn quoted(&mut self, delimiter: u8, kind: TokenKind, unterminated: &str) -> Token {
         loop {
-            let means_something = |byte: &u8| matches!(byte, b'\\' | b'\n') || char::from(*byte) == delimiter;
+            let means_something = |byte: &u8| *byte == delimiter || matches!(byte, b'\\' | b'\n');
             self.pos += self.rest().iter().take_while(|byte| !means_something(byte)).count();
-            match self.bump() {
-                Some('\\') if matches!(self.bump(), Some(rune) if rune != '\n') => {}
-                None | Some('\n' | '\\') => return Err(unterminated.to_owned()),
-                Some(rune) if rune == delimiter => return Ok(self.emit(kind)),
-                Some(_) => {}
+            match *self.rest() {
+                [byte, ..] if byte == delimiter => return self.take(1, kind),
+                [b'\\', escaped, ..] if escaped != b'\n' => self.pos += 2,
+                _ => return self.fail(unterminated),
             }
         }
     }
 
-    fn raw_string(&mut self) -> Scan<'t> {
-        loop {
-            match self.bump() {
-                None => return Err("unterminated raw quoted string".to_owned()),
-                Some('`') => return Ok(self.emit(TokenKind::RawString)),
-                Some(_) => {}
-            }
+    fn raw_string(&mut self) -> Token {
+        match memchr::memchr(b'`', self.rest()) {
+            Some(length) => self.take(length + 1, TokenKind::RawString),
+            None => self.fail("unterminated raw quoted string"),
         }
     }
 
     /// A number as far as its letters go; what they mean is checked by the parser.
-    fn number(&mut self) -> Scan<'t> {
+    fn number(&mut self) -> Token {
         let mut kind = TokenKind::Number;
         let mut good = self.scan_number();
         if good && matches!(self.peek(), Some('+' | '-')) {
@@ -419,9 +474,9 @@ impl<'t> Lexer<'t> {
             good = self.scan_number() && self.pending().ends_with(b"i");
         }
         if good {
-            return Ok(self.emit(kind));
+            return self.emit(kind);
         }
-        Err(format!("bad number syntax: {}", quote(self.pending())))
+        self.fail(format!("bad number syntax: {}", quote(self.pending())))
     }
 
     fn scan_number(&mut self) -> bool {
@@ -473,20 +528,22 @@ fn find(text: &[u8], needle: [u8; 2]) -> Option<usize> {
     memchr::memchr_iter(first, text).find(|at| text.get(at + 1) == Some(&second))
 }
 
-fn is_space(rune: char) -> bool {
-    matches!(rune, ' ' | '\t' | '\r' | '\n')
+fn is_space_byte(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-fn is_space_byte(byte: u8) -> bool {
-    is_space(char::from(byte))
+/// A place in a text as tokens and nodes hold it; longer texts are not parsed.
+fn narrow(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+/// A place in a text as slices take it.
+pub(crate) fn offset(at: u32) -> usize {
+    usize::try_from(at).unwrap_or(usize::MAX)
 }
 
 fn opens_with_trim(action: &[u8]) -> bool {
     matches!(action, [b'-', space, ..] if is_space_byte(*space))
-}
-
-fn closes_with_trim(rest: &[u8]) -> bool {
-    matches!(rest, [space, b'-', ..] if is_space_byte(*space))
 }
 
 /// Trimming of the four characters that templates count as space.

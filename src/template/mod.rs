@@ -21,6 +21,7 @@ mod error;
 mod escape;
 mod eval;
 mod field;
+mod file;
 mod index;
 mod lexer;
 mod limits;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::template::ast::Callee;
+use crate::template::ast::{Callee, Path};
 use crate::template::builtins::Builtin;
 use crate::template::function::Functions;
 use crate::value::Str;
@@ -15,6 +15,8 @@ use crate::value::Str;
 pub(crate) struct Names {
     words: HashSet<Str, RandomState>,
     callees: HashMap<Str, Callee, RandomState>,
+    /// Fields behind each other, by how they are written.
+    paths: HashMap<Str, Path, RandomState>,
 }
 
 impl Names {
@@ -26,6 +28,16 @@ impl Names {
         let word = Str::from(word);
         self.words.insert(word.clone());
         word
+    }
+
+    /// The fields of `.a.b`, shared like a word.
+    pub(crate) fn path(&mut self, written: &[u8]) -> Path {
+        if let Some(known) = self.paths.get(written) {
+            return Arc::clone(known);
+        }
+        let path: Path = written.split(|byte| *byte == b'.').skip(1).map(|name| self.get(name)).collect();
+        self.paths.insert(written.into(), Arc::clone(&path));
+        path
     }
 
     /// The function `name`: one of `functions`, which hides a built-in one.

@@ -3,15 +3,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 
-use crate::diagnostic::{Place, Source, suggestion};
+use crate::diagnostic::{Place, suggestion};
 use crate::template::ast::{
-    At, Binding, Callee, Command, Expr, ExprKind, List, Node, NodeKind, Pipe, Pipeline, Spanned, Target, Text, is_empty,
+    At, Binding, Callee, Command, Expr, ExprKind, List, Node, NodeKind, Path, Pipe, Pipeline, Spanned, Target, Text,
+    is_empty,
 };
 use crate::template::builtins::Builtin;
+use crate::template::file::File;
 use crate::template::function::{Function, Functions};
-use crate::template::lexer::{Lexer, Token, TokenKind};
+use crate::template::lexer::{Lexer, Token, TokenKind, offset};
 use crate::template::names::Names;
 use crate::template::number::Number;
 use crate::template::quote::{plainly_quoted, quote, unquote};
@@ -24,6 +26,8 @@ const MAX_NESTING: usize = 1_000;
 
 /// What a node of the tree takes, with its share of what it holds and of what is read for it.
 const NODE: usize = 160;
+
+const TOO_LARGE: &str = "the text is too large";
 
 /// The result of a step of the parser.
 pub(crate) type Parsed<T> = Result<T, Error>;
@@ -39,8 +43,7 @@ pub(crate) struct Parser<'t> {
     lexer: Lexer<'t>,
     functions: &'t Functions,
     names: &'t mut Names,
-    text: &'t Str,
-    source: Arc<Source>,
+    file: &'t Arc<File>,
     /// What was read of the commands and blocks that are open, innermost last.
     words: Vec<Expr>,
     pub(crate) nodes: Vec<Node>,
@@ -50,35 +53,36 @@ pub(crate) struct Parser<'t> {
     /// Where unknown functions are only collected: those found.
     unknown: Option<Vec<Error>>,
     /// What belongs to the template being parsed; a `define` inside has its own.
-    pub(crate) tree: Tree<'t>,
+    pub(crate) tree: Tree,
+    /// The tokens read last, each at its number's remainder.
+    tokens: [Token; LOOKAHEAD],
+    /// How many tokens were read.
+    read: usize,
+    /// How many of them were taken and not put back.
+    taken: usize,
 }
 
+/// How many tokens are remembered: one more than are ever put back.
+const LOOKAHEAD: usize = 4;
+
 /// The state of one template's parsing.
-pub(crate) struct Tree<'t> {
-    /// `lookahead[0]` is the token read last, whatever was put back.
-    lookahead: [Token<'t>; 3],
-    held: usize,
+pub(crate) struct Tree {
+    /// The token read last, whatever was put back.
+    last: Token,
     /// Declared variables by name with their slots; later ones hide earlier.
     pub(crate) scope: Vec<(Str, usize)>,
     /// Names that Go's parser takes for declared: those in scope, assigned ones, and those being declared.
     pub(crate) known: Vec<Str>,
     slots: usize,
-    pub(crate) action_line: usize,
+    /// Where the action that is being read starts.
+    pub(crate) action: Option<u32>,
     pub(crate) ranges: usize,
 }
 
-impl Tree<'_> {
-    pub(crate) fn new() -> Self {
-        let dollar = Str::from("$");
-        Self {
-            lookahead: [Token::NONE; 3],
-            held: 0,
-            scope: vec![(dollar.clone(), 0)],
-            known: vec![dollar],
-            slots: 1,
-            action_line: 0,
-            ranges: 0,
-        }
+impl Tree {
+    /// A template that starts behind the token `last`.
+    fn new(last: Token, dollar: &Str) -> Self {
+        Self { last, scope: vec![(dollar.clone(), 0)], known: vec![dollar.clone()], slots: 1, action: None, ranges: 0 }
     }
 
     /// Declares `name` and gives its slot.
@@ -94,26 +98,21 @@ impl Tree<'_> {
     }
 }
 
-/// Parses `text`, a file called `source.name`, into its main template and those it defines.
+/// Parses `file` into its main template and those it defines.
 pub(crate) fn parse<'t>(
-    source: Source,
-    text: &'t Str,
+    file: &'t Arc<File>,
     functions: &'t Functions,
     names: &'t mut Names,
 ) -> Parsed<BTreeMap<Str, Arc<Template>>> {
-    let mut parser = Parser::new(source, text, functions, names);
+    let mut parser = Parser::new(file, functions, names);
     parser.file()?;
     Ok(parser.templates)
 }
 
-/// As far as `text` can be parsed, with everything that is wrong: functions nobody knows do not end it.
-pub(crate) fn parse_all(
-    source: Source,
-    text: &Str,
-    functions: &Functions,
-) -> (BTreeMap<Str, Arc<Template>>, Vec<Error>) {
+/// As far as `file` can be parsed, with everything that is wrong: functions nobody knows do not end it.
+pub(crate) fn parse_all(file: &Arc<File>, functions: &Functions) -> (BTreeMap<Str, Arc<Template>>, Vec<Error>) {
     let mut names = Names::default();
-    let mut parser = Parser::new(source, text, functions, &mut names);
+    let mut parser = Parser::new(file, functions, &mut names);
     parser.unknown = Some(Vec::new());
     let end = parser.file();
     let faults = parser.unknown.take().into_iter().flatten().chain(end.err());
@@ -122,128 +121,137 @@ pub(crate) fn parse_all(
 }
 
 impl<'t> Parser<'t> {
-    fn new(source: Source, text: &'t Str, functions: &'t Functions, names: &'t mut Names) -> Self {
+    fn new(file: &'t Arc<File>, functions: &'t Functions, names: &'t mut Names) -> Self {
+        let tree = Tree::new(Token::NONE, &names.get(b"$"));
         Self {
-            lexer: Lexer::new(text),
+            lexer: Lexer::new(&file.text),
             functions,
             names,
-            text,
-            source: Arc::new(source),
+            file,
             words: Vec::new(),
             nodes: Vec::new(),
             next_id: 0,
             nesting: 0,
             templates: BTreeMap::new(),
             unknown: None,
-            tree: Tree::new(),
+            tree,
+            tokens: [Token::NONE; LOOKAHEAD],
+            read: 0,
+            taken: 0,
         }
     }
 
     fn file(&mut self) -> Parsed<()> {
-        let name = Str::from(self.source.name.as_str());
+        if u32::try_from(self.file.text.len()).is_err() {
+            return Err(self.error(TOO_LARGE));
+        }
+        let name = self.file.name.clone();
         let root = self.top_level()?;
         self.add(name, root)
     }
 
     // Tokens
 
-    pub(crate) fn next(&mut self) -> Token<'t> {
-        match self.tree.held.checked_sub(1) {
-            Some(held) => self.tree.held = held,
-            None => self.tree.lookahead[0] = self.lexer.token(),
-        }
-        self.held_token()
+    pub(crate) fn next(&mut self) -> Token {
+        let token = self.peek();
+        self.taken += 1;
+        token
     }
 
-    fn held_token(&self) -> Token<'t> {
-        let [last, before, earliest] = self.tree.lookahead;
-        match self.tree.held {
-            0 => last,
-            1 => before,
-            _ => earliest,
+    pub(crate) fn peek(&mut self) -> Token {
+        if self.taken == self.read {
+            let token = self.lexer.token();
+            self.tree.last = token;
+            if let Some(place) = self.tokens.get_mut(self.read % LOOKAHEAD) {
+                *place = token;
+            }
+            self.read += 1;
+            return token;
         }
+        self.tokens.get(self.taken % LOOKAHEAD).copied().unwrap_or(Token::NONE)
     }
 
     pub(crate) fn put_back(&mut self) {
-        self.tree.held += 1;
+        self.taken = self.taken.saturating_sub(1);
     }
 
-    /// Puts back `before` and the token read last.
-    pub(crate) fn put_back_two(&mut self, before: Token<'t>) {
-        self.tree.lookahead[1] = before;
-        self.tree.held = 2;
+    /// Where the parser is, for [`Parser::rewind`].
+    pub(crate) fn mark(&self) -> usize {
+        self.taken
     }
 
-    /// Puts back `earliest`, `before` and the token read last.
-    fn put_back_three(&mut self, earliest: Token<'t>, before: Token<'t>) {
-        self.tree.lookahead[1] = before;
-        self.tree.lookahead[2] = earliest;
-        self.tree.held = 3;
+    /// Puts back what was taken since `mark`: less than [`LOOKAHEAD`] tokens.
+    pub(crate) fn rewind(&mut self, mark: usize) {
+        self.taken = mark;
     }
 
-    pub(crate) fn peek(&mut self) -> Token<'t> {
-        let token = self.next();
-        self.put_back();
+    pub(crate) fn text_of(&self, token: Token) -> &'t [u8] {
+        self.lexer.text_of(token)
+    }
+
+    pub(crate) fn next_non_space(&mut self) -> Token {
+        let token = self.peek_non_space();
+        self.taken += 1;
         token
     }
 
-    pub(crate) fn next_non_space(&mut self) -> Token<'t> {
-        loop {
-            let token = self.next();
-            if token.kind != TokenKind::Space {
-                return token;
-            }
+    pub(crate) fn peek_non_space(&mut self) -> Token {
+        while self.peek().kind == TokenKind::Space {
+            self.taken += 1;
         }
+        self.peek()
     }
 
-    pub(crate) fn peek_non_space(&mut self) -> Token<'t> {
-        let token = self.next_non_space();
-        self.put_back();
-        token
-    }
-
-    pub(crate) fn expect(&mut self, kind: TokenKind, context: &str) -> Parsed<Token<'t>> {
+    pub(crate) fn expect(&mut self, kind: TokenKind, context: &str) -> Parsed<Token> {
         let token = self.next_non_space();
         if token.kind == kind { Ok(token) } else { Err(self.unexpected(token, context)) }
+    }
+
+    /// Begins a template of its own, and gives the state of the one around it.
+    pub(crate) fn open_tree(&mut self) -> Tree {
+        let tree = Tree::new(self.tree.last, &self.names.get(b"$"));
+        std::mem::replace(&mut self.tree, tree)
     }
 
     // Errors
 
     pub(crate) fn error(&self, message: impl Into<String>) -> Error {
-        let [last, ..] = self.tree.lookahead;
-        let place = Place { line: last.line, ..Place::of(&self.source.text, last.offset, last.text.len()) };
-        let source = Arc::clone(&self.source);
-        Error::new(ErrorKind::Parse { source, line: last.line, message: message.into() }).token(place)
+        let Tree { last, .. } = self.tree;
+        let line = self.lexer.line(last.start);
+        let source = Arc::clone(self.file.source());
+        let place = Place::of(&source.text, offset(last.start), self.text_of(last).len());
+        Error::new(ErrorKind::Parse { source, line, message: message.into() }).token(Place { line, ..place })
     }
 
-    pub(crate) fn unexpected(&self, token: Token<'t>, context: &str) -> Error {
+    pub(crate) fn unexpected(&self, token: Token, context: &str) -> Error {
         if token.kind != TokenKind::Error {
-            return self.error(format!("unexpected {} in {context}", describe(token)));
+            let found = describe(token.kind, self.text_of(token));
+            return self.error(format!("unexpected {found} in {context}"));
         }
         let message = self.lexer.error();
-        let started = self.tree.action_line;
-        if started == 0 || started == token.line {
+        let started = self.tree.action.map(|start| self.lexer.line(start));
+        let Some(started) = started.filter(|line| *line != self.lexer.line(token.start)) else {
             return self.error(message);
-        }
+        };
         let action = if message.ends_with(" action") { "" } else { " in action" };
-        self.error(format!("{message}{action} started at {}:{started}", self.source.name))
+        self.error(format!("{message}{action} started at {}:{started}", self.file.name))
     }
 
     // Nodes
 
-    pub(crate) fn at(&mut self, offset: usize) -> At {
+    pub(crate) fn at(&mut self, offset: u32) -> At {
         self.next_id += 1;
-        At { id: self.next_id, offset: u32::try_from(offset).unwrap_or(u32::MAX) }
+        At { id: self.next_id, offset }
     }
 
-    pub(crate) fn spanned<T>(&mut self, offset: usize, node: T) -> Spanned<T> {
+    pub(crate) fn spanned<T>(&mut self, offset: u32, node: T) -> Spanned<T> {
         Spanned { at: self.at(offset), node }
     }
 
     /// Refuses a tree that would take more memory than there is.
     pub(crate) fn check_size(&self) -> Parsed<()> {
         let nodes = usize::try_from(self.next_id).unwrap_or(usize::MAX);
-        if meter::claim(nodes.saturating_mul(NODE)) { Ok(()) } else { Err(self.error("the text is too large")) }
+        if meter::claim(nodes.saturating_mul(NODE)) { Ok(()) } else { Err(self.error(TOO_LARGE)) }
     }
 
     /// Runs `inner` one level deeper.
@@ -261,7 +269,7 @@ impl<'t> Parser<'t> {
     pub(crate) fn add(&mut self, name: Str, root: List) -> Parsed<()> {
         let template = Template {
             name: name.clone(),
-            source: Arc::clone(&self.source),
+            file: Arc::clone(self.file),
             root,
             slots: self.tree.slots,
             nodes: self.next_id,
@@ -281,7 +289,7 @@ impl<'t> Parser<'t> {
 
     /// An action that is no control structure; its first token is put back.
     pub(crate) fn plain_action(&mut self) -> Parsed<Spanned<NodeKind>> {
-        let offset = self.peek().offset;
+        let offset = self.peek().start;
         let pipe = self.pipeline("command", TokenKind::RightDelim)?;
         Ok(self.spanned(offset, NodeKind::Action(pipe)))
     }
@@ -289,7 +297,7 @@ impl<'t> Parser<'t> {
     /// Declarations, and commands with `|` between them, up to `end`.
     pub(crate) fn pipeline(&mut self, context: &str, end: TokenKind) -> Parsed<Pipe> {
         let at = {
-            let offset = self.peek_non_space().offset;
+            let offset = self.peek_non_space().start;
             self.at(offset)
         };
         let (names, binding) = self.targets(context)?;
@@ -326,8 +334,8 @@ impl<'t> Parser<'t> {
             if variable.kind != TokenKind::Variable {
                 return Ok((names, Binding::Declare));
             }
+            let mark = self.mark();
             self.next();
-            let after = self.peek();
             let next = self.peek_non_space();
             if matches!(next.kind, TokenKind::Assign | TokenKind::Declare) {
                 self.next_non_space();
@@ -335,12 +343,9 @@ impl<'t> Parser<'t> {
                 let assigns = next.kind == TokenKind::Assign;
                 return Ok((names, if assigns { Binding::Assign } else { Binding::Declare }));
             }
-            if next.kind != TokenKind::Char || next.text != b"," {
+            if next.kind != TokenKind::Char || self.text_of(next) != b"," {
                 // It was an argument, or the value itself.
-                match after.kind {
-                    TokenKind::Space => self.put_back_three(variable, after),
-                    _ => self.put_back_two(variable),
-                }
+                self.rewind(mark);
                 return Ok((names, Binding::Declare));
             }
             self.next_non_space();
@@ -355,8 +360,8 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn know(&mut self, variable: Token<'t>) -> Str {
-        let name = self.names.get(variable.text);
+    fn know(&mut self, variable: Token) -> Str {
+        let name = self.names.get(self.text_of(variable));
         self.tree.known.push(name.clone());
         name
     }
@@ -376,7 +381,7 @@ impl<'t> Parser<'t> {
     /// Operands up to `|` or the end of the pipeline; a `|` is consumed.
     fn command(&mut self) -> Parsed<Command> {
         let at = {
-            let offset = self.peek_non_space().offset;
+            let offset = self.peek_non_space().start;
             self.at(offset)
         };
         let start = self.words.len();
@@ -408,23 +413,15 @@ impl<'t> Parser<'t> {
         if first.kind != TokenKind::Field {
             return Ok(Some(term));
         }
-        let mut fields = SmallVec::<[Str; 4]>::new();
-        while self.peek().kind == TokenKind::Field {
-            let field = self.next();
-            fields.push(self.field_name(field));
-        }
+        let fields = self.fields();
         if term.node.is_literal() {
             return Err(self.error(format!("unexpected . after term {}", quote(term.to_string().as_bytes()))));
         }
         let node = match term.node {
-            ExprKind::Field(mut path) => {
-                path.append(&mut fields);
-                ExprKind::Field(path)
-            }
-            ExprKind::Variable { target, .. } => ExprKind::Variable { target, fields: fields.into_boxed_slice() },
-            _ => ExprKind::Chain { base: Box::new(term), fields: fields.into_boxed_slice() },
+            ExprKind::Variable { target, .. } => ExprKind::Variable { target, fields },
+            _ => ExprKind::Chain { base: Box::new(term), fields },
         };
-        Ok(Some(self.spanned(first.offset, node)))
+        Ok(Some(self.spanned(first.start, node)))
     }
 
     fn term(&mut self) -> Parsed<Option<Expr>> {
@@ -434,17 +431,18 @@ impl<'t> Parser<'t> {
             TokenKind::Dot => ExprKind::Dot,
             TokenKind::Nil => ExprKind::Nil,
             TokenKind::Variable => self.variable(token)?,
-            TokenKind::Field => ExprKind::Field(smallvec![self.field_name(token)]),
-            TokenKind::Bool => ExprKind::Bool(token.text == b"true"),
-            TokenKind::CharConstant => self.number(Number::from_char(token.text))?,
-            TokenKind::Complex => self.number(Number::from_complex(token.text))?,
-            TokenKind::Number => self.number(Number::from_text(token.text))?,
+            TokenKind::Field => return Ok(Some(self.field(token))),
+            TokenKind::Bool => ExprKind::Bool(self.text_of(token) == b"true"),
+            TokenKind::CharConstant => self.number(Number::from_char(self.text_of(token)))?,
+            TokenKind::Complex => self.number(Number::from_complex(self.text_of(token)))?,
+            TokenKind::Number => self.number(Number::from_text(self.text_of(token)))?,
             TokenKind::LeftParen => {
                 let pipe = self.nested(|parser| parser.pipeline("parenthesized pipeline", TokenKind::RightParen))?;
                 return Ok(Some(Spanned { at: pipe.at, node: ExprKind::Pipe(Box::new(pipe)) }));
             }
             TokenKind::String | TokenKind::RawString => {
-                let literal = plainly_quoted(token.text).is_none().then(|| token.text.into());
+                let written = self.text_of(token);
+                let literal = plainly_quoted(written).is_none().then(|| written.into());
                 ExprKind::String { text: self.unquoted(token)?, literal }
             }
             _ => {
@@ -452,49 +450,66 @@ impl<'t> Parser<'t> {
                 return Ok(None);
             }
         };
-        Ok(Some(self.spanned(token.offset, node)))
+        Ok(Some(self.spanned(token.start, node)))
     }
 
-    pub(crate) fn unquoted(&mut self, token: Token<'t>) -> Parsed<Str> {
-        if let Some(text) = plainly_quoted(token.text) {
+    pub(crate) fn unquoted(&mut self, token: Token) -> Parsed<Str> {
+        let written = self.text_of(token);
+        if let Some(text) = plainly_quoted(written) {
             return Ok(self.names.get(text));
         }
-        unquote(token.text).ok_or_else(|| self.error("invalid syntax"))
+        unquote(written).ok_or_else(|| self.error("invalid syntax"))
     }
 
-    fn field_name(&mut self, token: Token<'t>) -> Str {
-        self.names.get(token.text.get(1..).unwrap_or_default())
+    /// `.a.b`; as in Go, where there are more fields it stands at the second.
+    fn field(&mut self, first: Token) -> Expr {
+        let second = self.peek();
+        let at = if second.kind == TokenKind::Field { second } else { first };
+        self.put_back();
+        let fields = self.fields();
+        self.spanned(at.start, ExprKind::Field(fields))
+    }
+
+    /// The fields that come next, without spaces between them.
+    fn fields(&mut self) -> Path {
+        let start = self.peek().start;
+        let mut end = start;
+        while self.peek().kind == TokenKind::Field {
+            end = self.next().end;
+        }
+        self.names.path(self.lexer.between(start, end))
     }
 
     /// A part of the file's text.
-    pub(crate) fn text(&self, token: Token<'t>) -> Text {
-        Text { file: self.text.clone(), start: token.offset, end: token.offset + token.text.len() }
+    pub(crate) fn text(&self, token: Token) -> Text {
+        Text { file: self.file.text.clone(), start: token.start, end: token.end }
     }
 
     fn number(&self, number: Result<Number, String>) -> Parsed<ExprKind> {
         number.map(|number| ExprKind::Number(Box::new(number))).map_err(|message| self.error(message))
     }
 
-    fn function(&mut self, token: Token<'t>) -> Parsed<ExprKind> {
-        if let Some((name, callee)) = self.names.callee(token.text, self.functions) {
+    fn function(&mut self, token: Token) -> Parsed<ExprKind> {
+        let word = self.text_of(token);
+        if let Some((name, callee)) = self.names.callee(word, self.functions) {
             return Ok(ExprKind::Function { name, callee });
         }
-        let name = Str::from(token.text);
+        let name = Str::from(word);
         let known = self.functions.iter().map(Function::name).chain(Builtin::NAMES);
         let near = suggestion(&name.to_text(), known).map(str::to_owned);
-        let error = self.error(format!("function {} not defined", quote(token.text))).near(near);
+        let error = self.error(format!("function {} not defined", quote(word))).near(near);
         let Some(unknown) = &mut self.unknown else { return Err(error) };
         unknown.push(error);
         Ok(ExprKind::Function { name, callee: Callee::Unknown })
     }
 
-    fn variable(&mut self, token: Token<'t>) -> Parsed<ExprKind> {
-        let name = self.names.get(token.text);
+    fn variable(&mut self, token: Token) -> Parsed<ExprKind> {
+        let name = self.names.get(self.text_of(token));
         if !self.tree.known.contains(&name) {
-            return Err(self.error(format!("undefined variable {}", quote(token.text))));
+            return Err(self.error(format!("undefined variable {}", quote(&name))));
         }
         let slot = self.tree.slot(&name);
-        Ok(ExprKind::Variable { target: Target { name, slot }, fields: Box::default() })
+        Ok(ExprKind::Variable { target: Target { name, slot }, fields: self.names.path(b"") })
     }
 }
 
@@ -517,19 +532,19 @@ fn starts_command(kind: TokenKind) -> bool {
 }
 
 /// A token as an error names it.
-fn describe(token: Token<'_>) -> String {
-    if token.kind == TokenKind::Eof {
+fn describe(kind: TokenKind, text: &[u8]) -> String {
+    if kind == TokenKind::Eof {
         return "EOF".to_owned();
     }
-    if token.kind.is_keyword() {
-        return format!("<{}>", Str::from(token.text));
+    if kind.is_keyword() {
+        return format!("<{}>", Str::from(text));
     }
-    if token.text.len() <= 10 {
-        return quote(token.text);
+    if text.len() <= 10 {
+        return quote(text);
     }
     let mut end = 0;
     for _ in 0..10 {
-        end += decode_utf8(token.text.get(end..).unwrap_or_default()).map_or(0, |(_, width)| width);
+        end += decode_utf8(text.get(end..).unwrap_or_default()).map_or(0, |(_, width)| width);
     }
-    format!("{}...", quote(token.text.get(..end).unwrap_or_default()))
+    format!("{}...", quote(text.get(..end).unwrap_or_default()))
 }

@@ -4,9 +4,10 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::diagnostic::{Source, nearest};
+use crate::diagnostic::nearest;
 use crate::template::ast::{self, List};
 use crate::template::eval::Evaluator;
+use crate::template::file::File;
 use crate::template::foreign::Foreign;
 use crate::template::function::Functions;
 use crate::template::limits::Limits;
@@ -19,7 +20,7 @@ use crate::value::{Str, Value};
 pub(crate) struct Template {
     pub(crate) name: Str,
     /// The file it stands in.
-    pub(crate) source: Arc<Source>,
+    pub(crate) file: Arc<File>,
     pub(crate) root: List,
     /// How many variables it has at the same time.
     pub(crate) slots: usize,
@@ -65,7 +66,7 @@ impl Set {
     /// # Errors
     /// [`ErrorKind::Parse`]; the set is then as it was.
     pub fn parse(&mut self, name: &str, text: impl Into<Str>) -> Result<(), Error> {
-        let parsed = parse(name, &text.into(), &self.functions, &mut self.names)?;
+        let parsed = parse(name, text.into(), &self.functions, &mut self.names)?;
         let templates = Arc::make_mut(&mut self.templates);
         for (name, template) in parsed {
             add(templates, name, template);
@@ -131,9 +132,8 @@ impl std::fmt::Debug for Run<'_> {
 }
 
 /// Parses `text`, called `name`, into the templates it holds.
-pub(crate) fn parse(name: &str, text: &Str, functions: &Functions, names: &mut Names) -> Result<Templates, Error> {
-    let source = Source { name: name.to_owned(), text: text.to_text().into_owned() };
-    parser::parse(source, text, functions, names)
+pub(crate) fn parse(name: &str, text: Str, functions: &Functions, names: &mut Names) -> Result<Templates, Error> {
+    parser::parse(&Arc::new(File::new(name, text)), functions, names)
 }
 
 /// Adds a template as Go does: an empty one does not replace another.

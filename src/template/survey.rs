@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Place, Source};
 use crate::template::ast::{Branch, Callee, Command, Expr, ExprKind, List, Node, NodeKind, Pipe};
+use crate::template::file::File;
 use crate::template::function::Functions;
 use crate::template::quote::unquote;
 use crate::template::set::Template;
@@ -58,8 +59,8 @@ pub enum Called {
 pub fn survey(name: &str, text: &[u8], functions: &Functions) -> Survey {
     let shown = Str::from(text).to_text().into_owned();
     let mut defined: Vec<String> = definitions(&shown);
-    let source = Source { name: name.to_owned(), text: shown };
-    let (templates, faults) = parser::parse_all(source, &Str::from(text), functions);
+    let file = Arc::new(File::new(name, Str::from(text)));
+    let (templates, faults) = parser::parse_all(&file, functions);
     let mut calls = Vec::new();
     for (defines, template) in &templates {
         let defines = defines.to_text().into_owned();
@@ -163,7 +164,7 @@ impl Walk<'_> {
     }
 
     fn call(&mut self, offset: u32, length: usize, callee: Called) {
-        let source = &self.template.source;
+        let source = self.template.file.source();
         let place = Place::of(&source.text, usize::try_from(offset).unwrap_or(usize::MAX), length);
         self.calls.push(Call { source: Arc::clone(source), place, callee });
     }

@@ -37,7 +37,7 @@ impl Evaluator<'_> {
             NodeKind::If(branch) => return self.if_(branch, dot),
             NodeKind::With(branch) => return self.with(branch, dot),
             NodeKind::Range(branch) => return self.range(branch, dot),
-            NodeKind::Template { name, pipe } => self.template(name, pipe.as_ref(), dot)?,
+            NodeKind::Template { name, pipe } => self.template(name, pipe.as_deref(), dot)?,
             NodeKind::Break => return Ok(Flow::Break),
             NodeKind::Continue => return Ok(Flow::Continue),
         }

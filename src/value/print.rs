@@ -27,7 +27,7 @@ impl Value {
             Self::Int(int) => print_int(*int, out),
             Self::Float(f) => out.extend_from_slice(format_float(*f).as_bytes()),
             Self::String(text) => out.extend_from_slice(text),
-            Self::Bytes(bytes) => separated(out, bytes.iter(), |byte, out| print_number(i128::from(*byte), out)),
+            Self::Bytes(bytes) => separated(out, bytes.iter(), |byte, out| print_byte(*byte, out)),
             Self::List(list) => separated(out, list.iter(), |item, out| item.print_into(out, depth)),
             Self::Map(map) => {
                 out.extend_from_slice(b"map");
@@ -57,6 +57,13 @@ fn separated<T>(out: &mut Vec<u8>, items: impl Iterator<Item = T>, mut each: imp
 fn print_number(number: i128, out: &mut Vec<u8>) {
     // Writing to a Vec cannot fail.
     let _infallible = write!(out, "{number}");
+}
+
+/// A byte of a `[]byte`: whole files are printed so.
+fn print_byte(byte: u8, out: &mut Vec<u8>) {
+    let digits = [byte / 100, byte / 10 % 10, byte % 10].map(|digit| b'0' + digit);
+    let zeros = usize::from(byte < 100) + usize::from(byte < 10);
+    out.extend_from_slice(digits.get(zeros..).unwrap_or_default());
 }
 
 fn print_int(int: Int, out: &mut Vec<u8>) {
