@@ -149,6 +149,8 @@ pub struct Controller {
     /// What is counted of it.
     pub metrics: metrics::Controller,
     memos: Mutex<BTreeMap<Key, Arc<Memo>>>,
+    /// What each resource was rendered from when its warnings were told.
+    told: Mutex<BTreeMap<Key, Digest>>,
 }
 
 impl Controller {
@@ -157,7 +159,8 @@ impl Controller {
         let name = format!("{}-controller", entry.watch.gvk.kind.to_lowercase());
         let metrics = metrics.controller(&name, workers);
         let (resources, queue) = (Resources::default(), Queue::default());
-        Self { entry: Mutex::new(entry), served, resources, queue, name, metrics, memos: Mutex::default() }
+        let (memos, told) = (Mutex::default(), Mutex::default());
+        Self { entry: Mutex::new(entry), served, resources, queue, name, metrics, memos, told }
     }
 
     /// The entry of `watches.yaml` with its chart. A pass asks once: it may change at any time.
@@ -175,7 +178,13 @@ impl Controller {
         memo
     }
 
+    /// Whether nothing was told yet of what the resource is rendered from; it is told now.
+    pub(crate) fn is_first_look(&self, key: &Key, inputs: Digest) -> bool {
+        lock(&self.told).insert(key.clone(), inputs) != Some(inputs)
+    }
+
     pub(crate) fn forget(&self, key: &Key) {
+        lock(&self.told).remove(key);
         lock(&self.memos).remove(key);
     }
 }

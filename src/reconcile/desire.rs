@@ -47,7 +47,8 @@ impl Pass<'_> {
         hash.update(entry.chart.digest);
         let capabilities = self.context.capabilities.borrow().kube_version().version.clone();
         let (spec, overrides) = (spec.to_string(), entry.overrides.to_string());
-        for part in [&self.release.namespace, &self.release.name, &spec, &overrides, &capabilities] {
+        let rules = &entry.watch.rules;
+        for part in [&self.release.namespace, &self.release.name, &spec, &overrides, &capabilities, rules] {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }

@@ -17,6 +17,7 @@ mod record;
 pub mod rendering;
 mod report;
 pub mod resource;
+pub mod rules;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;

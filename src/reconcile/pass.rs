@@ -73,6 +73,8 @@ pub(crate) enum Cause {
     Render,
     /// Rendering took more than it may.
     Budget,
+    /// An object is not among those that the watch allows.
+    Restrict,
     /// An object belongs to somebody else.
     Collision,
     /// The API server refuses an object, or does not serve its kind.
@@ -152,7 +154,8 @@ impl<'a> Pass<'a> {
     /// Renders, compares, writes. What was written is remembered, also where not everything could be.
     async fn bring_about(&self, memo: &Memo, inputs: Digest) -> Result<(Arc<Memo>, Outcome), Failure> {
         check_release_name(&self.release.name).map_err(|error| Failure::refused(Cause::Render, error.to_string()))?;
-        let rendered = self.desire(memo, inputs).await?;
+        let mut rendered = self.desire(memo, inputs).await?;
+        self.obey_rules(&mut rendered, inputs).await?;
         self.create_definitions(&rendered.definitions).await?;
         let served = self.watch(&rendered.kinds()).await?;
         let desired = self.prepare(rendered, &served)?;

@@ -182,7 +182,7 @@ fn step(memo: &Memo, cause: Cause) -> FailedStep {
     match (memo.revision(), cause) {
         (0, _) => FailedStep::Install,
         (_, Cause::Render | Cause::Budget) => FailedStep::Reconcile,
-        (_, Cause::Collision | Cause::Apply) => FailedStep::Upgrade,
+        (_, Cause::Restrict | Cause::Collision | Cause::Apply) => FailedStep::Upgrade,
     }
 }
 
@@ -198,6 +198,7 @@ fn failed(memo: &Memo, refusal: &Refusal) -> status::Outcome {
     let reason = match refusal.cause {
         Cause::Render => Reason::RenderFailed,
         Cause::Budget => Reason::RenderBudgetExceeded,
+        Cause::Restrict => Reason::Restricted,
         Cause::Collision => Reason::CollisionDetected,
         Cause::Apply => Reason::Refused,
     };

@@ -15,11 +15,14 @@ mod name;
 mod number;
 mod object;
 pub mod order;
+pub mod patches;
 pub mod plan;
 pub mod prepare;
 pub mod projection;
 pub mod record;
+pub mod restrict;
 pub mod scope;
+pub mod target;
 
 pub use error::Error;
 pub use name::{ReleaseId, check_release_name};

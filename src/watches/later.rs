@@ -1,6 +1,6 @@
 //! Fields that have a meaning and that this version does not carry out.
 //!
-//! Silence would be wrong for all of them: who limits a chart by `restrict` counts on it. So their shape is checked, and then
+//! Silence would be wrong for all of them: who limits a chart by `lookup` counts on it. So their shape is checked, and then
 //! they are refused. A field that is carried out leaves this list for [`crate::watches::read`].
 
 use crate::watches::fields::{Field, Findings};
@@ -12,7 +12,6 @@ type Row = (&'static str, Shape, &'static str);
 enum Shape {
     String,
     Bool,
-    Mapping,
     List,
     OneOf(&'static [&'static str]),
     /// `none`, `own`, or a mapping.
@@ -26,13 +25,11 @@ const ROWS: &[Row] = &[
         "remove it: the releases of cluster-scoped resources live in the operator's namespace",
     ),
     ("serviceAccountName", Shape::String, "remove it: every call is made as the operator's own service account"),
-    ("restrict", Shape::Mapping, "remove it, and limit what charts may create by the operator's role"),
     ("lookup", Shape::Lookup, "remove it, and limit what charts may read by the operator's role"),
     ("drift", Shape::OneOf(&["correct", "warn", "ignore"]), "remove it: drift is corrected"),
     ("ignoreFields", Shape::List, "remove it, and leave such fields out of the chart's templates"),
     ("rollback", Shape::Bool, "remove it: after a failed upgrade the last good revision is put back"),
     ("crds", Shape::OneOf(&["Create", "CreateReplace", "Skip"]), "remove it: what is in `crds/` is created once"),
-    ("patches", Shape::List, "remove it, and change the chart"),
 ];
 
 /// The names of all of them.
@@ -59,7 +56,6 @@ impl Shape {
         let (fits, wanted) = match self {
             Self::String => (matches!(node.value, NodeValue::String(_)), "a string".to_owned()),
             Self::Bool => (node.as_bool().is_some(), "true or false".to_owned()),
-            Self::Mapping => (node.is_mapping(), "a mapping".to_owned()),
             Self::List => (node.is_sequence(), "a list".to_owned()),
             Self::OneOf(words) => (node.as_str().is_some_and(|text| words.contains(&text)), one_of(words)),
             Self::Lookup => {

@@ -13,6 +13,7 @@ mod fields;
 mod labels;
 mod later;
 mod read;
+mod rules;
 pub mod selector;
 
 #[cfg(test)]
@@ -26,6 +27,8 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::release::patches::Patch;
+use crate::release::restrict::Restrict;
 
 pub use budget::Budget;
 pub use read::parse;
@@ -80,6 +83,12 @@ pub struct Watch {
     pub history: u32,
     /// How much rendering may use.
     pub budget: Budget,
+    /// What is put over the rendered objects.
+    pub patches: Vec<Patch>,
+    /// What may be rendered; `None`: everything.
+    pub restrict: Option<Restrict>,
+    /// The text of the fields that bend what is rendered: when it changes, everything is rendered again.
+    pub rules: String,
     /// Where it stands.
     places: Places,
 }

@@ -10,11 +10,11 @@ use serde_json::{Map, Value as Json};
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
 use crate::values::strvals;
 use crate::watches::fields::{Entry, Field, Fields, Findings};
-use crate::watches::{DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, duration, labels, later};
+use crate::watches::{DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, duration, labels, later, rules};
 use crate::yaml::{self, Node, Numbers};
 
 /// The fields that are carried out.
-const FIELDS: [&str; 13] = [
+const FIELDS: [&str; 15] = [
     "group",
     "version",
     "kind",
@@ -28,6 +28,8 @@ const FIELDS: [&str; 13] = [
     "maxConcurrentReconciles",
     "history",
     "budget",
+    "patches",
+    "restrict",
 ];
 
 /// Reads the text of a `watches.yaml` that is known as `name`.
@@ -109,6 +111,8 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
     let dry_run_option = dry_run_option(fields.field("dryRunOption"), findings);
     let history = findings.count(fields.field("history"), 0).unwrap_or(DEFAULT_HISTORY);
     let budget = budget::read(fields.field("budget"), findings);
+    let patches = rules::patches(fields.field("patches"), findings);
+    let restrict = rules::restrict(fields.field("restrict"), findings);
     Some(Watch {
         gvk: gvk?,
         chart: chart?,
@@ -121,6 +125,9 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
         max_concurrent_reconciles: concurrent.and_then(|n| NonZeroUsize::new(usize::try_from(n).ok()?)),
         history,
         budget,
+        patches,
+        restrict,
+        rules: rules::text(["patches", "restrict"].map(|name| fields.field(name))),
         places: Places {
             source: Arc::clone(&findings.source),
             gvk: fields.field("kind").map_or(item.place, |field| field.value.place),

@@ -259,21 +259,18 @@ fn every_fault_is_told_with_its_place_and_what_to_do() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "the snapshot is long")]
 fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
     insta::assert_snapshot!(faults("- version: v1
   kind: Web
   chart: web
   releaseNamespace: x
   serviceAccountName: web
-  restrict: {namespaces: own}
   lookup: own
   drift: sometimes
   ignoreFields: []
   rollback: false
   crds: Skip
-  patches: []
-"), @r#"
+"), @"
     error: `releaseNamespace` is not supported yet
       --> watches.yaml:4:3
        |
@@ -286,48 +283,36 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
      5 |   serviceAccountName: web
        |   ^^^^^^^^^^^^^^^^^^
       = hint: remove it: every call is made as the operator's own service account
-    error: `restrict` is not supported yet
+    error: `lookup` is not supported yet
       --> watches.yaml:6:3
        |
-     6 |   restrict: {namespaces: own}
-       |   ^^^^^^^^
-      = hint: remove it, and limit what charts may create by the operator's role
-    error: `lookup` is not supported yet
-      --> watches.yaml:7:3
-       |
-     7 |   lookup: own
+     6 |   lookup: own
        |   ^^^^^^
       = hint: remove it, and limit what charts may read by the operator's role
     error: expected one of `correct`, `warn`, `ignore` for `drift`, found `sometimes`
-      --> watches.yaml:8:10
+      --> watches.yaml:7:10
        |
-     8 |   drift: sometimes
+     7 |   drift: sometimes
        |          ^^^^^^^^^
     error: `ignoreFields` is not supported yet
-      --> watches.yaml:9:3
+      --> watches.yaml:8:3
        |
-     9 |   ignoreFields: []
+     8 |   ignoreFields: []
        |   ^^^^^^^^^^^^
       = hint: remove it, and leave such fields out of the chart's templates
     error: `rollback` is not supported yet
-      --> watches.yaml:10:3
-        |
-     10 |   rollback: false
-        |   ^^^^^^^^
+      --> watches.yaml:9:3
+       |
+     9 |   rollback: false
+       |   ^^^^^^^^
       = hint: remove it: after a failed upgrade the last good revision is put back
     error: `crds` is not supported yet
-      --> watches.yaml:11:3
+      --> watches.yaml:10:3
         |
-     11 |   crds: Skip
+     10 |   crds: Skip
         |   ^^^^
       = hint: remove it: what is in `crds/` is created once
-    error: `patches` is not supported yet
-      --> watches.yaml:12:3
-        |
-     12 |   patches: []
-        |   ^^^^^^^
-      = hint: remove it, and change the chart
-    "#);
+    ");
 }
 
 #[test]
@@ -455,4 +440,142 @@ fn faults_found_elsewhere_point_into_the_file() {
     assert_eq!(place(watch.chart_fault("no chart")), "watches.yaml:3:10: no chart");
     assert_eq!(place(watch.override_fault("a", "bad template")), "watches.yaml:4:20: bad template");
     assert_eq!(place(watch.fault("bad")), "watches.yaml:2:9: bad");
+}
+
+#[test]
+fn patches_and_limits_are_read() {
+    let watch = only(
+        "- version: v1
+  kind: Web
+  chart: web
+  patches:
+  - target: {group: apps, kind: Deployment, name: '.*-web'}
+    patch:
+    - {op: add, path: /spec/a~1b, value: null}
+    - {op: move, from: /spec/a, path: /spec/b}
+  - target: {}
+    patch: |-
+      - op: test
+        path: /kind
+        value: Service
+  restrict: {namespaces: [a, b], clusterScoped: false, kinds: [Deployment.apps, Service]}
+",
+    );
+    let patches: Vec<_> = watch.patches.iter().map(|patch| json!(patch.operations)).collect();
+    assert_eq!(
+        patches,
+        [
+            json!([{"op": "add", "path": "/spec/a~1b", "value": null}, {"op": "move", "from": "/spec/a", "path": "/spec/b"}]),
+            json!([{"op": "test", "path": "/kind", "value": "Service"}]),
+        ]
+    );
+    let web = crate::release::Gvk::new("apps/v1", "Deployment");
+    let matches: Vec<_> = watch.patches.iter().map(|patch| patch.target.matches(&web, "web")).collect();
+    assert_eq!(matches, [false, true]);
+    let kinds = watch.restrict.as_ref().unwrap().kinds.iter().flatten().map(ToString::to_string);
+    assert_eq!(kinds.collect::<Vec<_>>(), ["Service", "Deployment.apps"]);
+    let other = only("- {version: v1, kind: Web, chart: web, restrict: {namespaces: own}}");
+    assert!(watch.rules != other.rules && other.restrict.is_some());
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "the snapshot is long")]
+fn faults_of_patches_and_limits_are_told() {
+    insta::assert_snapshot!(faults("- version: v1
+  kind: Web
+  chart: web
+  patches:
+  - target: {kind: '(', group: [apps]}
+    patch: [{op: drop, path: /a}, {op: add, path: /a}, {path: /a}, {op: remove, path: spec}]
+  - patch: {spec: {replicas: 1}}
+  - target: web
+    patch: |
+      - {op: remove, path: /metadata/name}
+      - {op: replace, path: '/a~2', value: 1}
+  restrict: {namespaces: shop, clusterScoped: 'no', kinds: Service, paths: 1}
+"), @"
+    error: `(` is no regular expression for `kind`
+      --> watches.yaml:5:20
+       |
+     5 |   - target: {kind: '(', group: [apps]}
+       |                    ^^^
+      = hint: letters, digits and `-` stand for themselves, `.*` for any text
+    error: expected a string for `group`, found a list
+      --> watches.yaml:5:32
+       |
+     5 |   - target: {kind: '(', group: [apps]}
+       |                                ^
+    error: unknown operation `drop`
+      --> watches.yaml:6:18
+       |
+     6 |     patch: [{op: drop, path: /a}, {op: add, path: /a}, {path: /a}, {op: remove, path: spec}]
+       |                  ^^^^
+      = hint: use one of `add`, `remove`, `replace`, `move`, `copy`, `test`
+    error: `add` needs `value`
+      --> watches.yaml:6:35
+       |
+     6 |     patch: [{op: drop, path: /a}, {op: add, path: /a}, {path: /a}, {op: remove, path: spec}]
+       |                                   ^
+    error: `op` is missing
+      --> watches.yaml:6:56
+       |
+     6 |     patch: [{op: drop, path: /a}, {op: add, path: /a}, {path: /a}, {op: remove, path: spec}]
+       |                                                        ^
+      = hint: use one of `add`, `remove`, `replace`, `move`, `copy`, `test`
+    error: `spec` is no JSON pointer
+      --> watches.yaml:6:87
+       |
+     6 |     patch: [{op: drop, path: /a}, {op: add, path: /a}, {path: /a}, {op: remove, path: spec}]
+       |                                                                                       ^^^^
+      = hint: write for instance `/spec/replicas`; `/` in a name is `~1`, and `~` is `~0`
+    error: `target` is missing
+      --> watches.yaml:7:5
+       |
+     7 |   - patch: {spec: {replicas: 1}}
+       |     ^
+      = hint: write `target: {kind: Deployment}` and `patch: [{op: remove, path: /spec/replicas}]`
+    error: expected a list of operations for `patch`, found a mapping
+      --> watches.yaml:7:12
+       |
+     7 |   - patch: {spec: {replicas: 1}}
+       |            ^
+      = hint: only JSON 6902 patches are taken, no merge patches
+    error: expected a mapping for `target`, found a string
+      --> watches.yaml:8:13
+       |
+     8 |   - target: web
+       |             ^^^
+    error: a patch must leave `apiVersion`, `kind` and `metadata.name` as they are: `/metadata/name`
+      --> watches.yaml:9:12
+       |
+     9 |     patch: |
+       |            ^
+    error: `/a~2` is no JSON pointer
+      --> watches.yaml:9:12
+       |
+     9 |     patch: |
+       |            ^
+      = hint: write for instance `/spec/replicas`; `/` in a name is `~1`, and `~` is `~0`
+    error: expected `own` or a list for `namespaces`, found `shop`
+      --> watches.yaml:12:26
+        |
+     12 |   restrict: {namespaces: shop, clusterScoped: 'no', kinds: Service, paths: 1}
+        |                          ^^^^
+      = hint: write `namespaces: [shop]`
+    error: expected true or false for `clusterScoped`, found a string
+      --> watches.yaml:12:47
+        |
+     12 |   restrict: {namespaces: shop, clusterScoped: 'no', kinds: Service, paths: 1}
+        |                                               ^^^^
+    error: expected a list for `kinds`, found a string
+      --> watches.yaml:12:60
+        |
+     12 |   restrict: {namespaces: shop, clusterScoped: 'no', kinds: Service, paths: 1}
+        |                                                            ^^^^^^^
+    warning: unknown field `paths` is ignored
+      --> watches.yaml:12:69
+        |
+     12 |   restrict: {namespaces: shop, clusterScoped: 'no', kinds: Service, paths: 1}
+        |                                                                     ^^^^^
+    ");
 }

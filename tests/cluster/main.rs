@@ -9,6 +9,7 @@
 )]
 
 mod faults;
+mod fields;
 mod lifecycle;
 mod metrics;
 mod quiet;

@@ -206,6 +206,11 @@ fn help_tells_the_flags_and_not_those_without_effect() -> anyhow::Result<()> {
 
 /// A project of two watches on one chart, and what `--cr` says of a resource in it.
 fn of_resource(resource: &str, args: &[&str]) -> anyhow::Result<(String, String, bool)> {
+    of_resource_with("", resource, args)
+}
+
+/// As [`of_resource`], with more fields of the watch.
+fn of_resource_with(fields: &str, resource: &str, args: &[&str]) -> anyhow::Result<(String, String, bool)> {
     let folder = testbed::guard::Folder::new("chart-operator-template-")?;
     let chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\n";
     let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n\
@@ -214,7 +219,8 @@ fn of_resource(resource: &str, args: &[&str]) -> anyhow::Result<(String, String,
                     ---\napiVersion: v1\nkind: Namespace\nmetadata: {name: annex}\n\
                     {{ if .Values.broken }}{{ .Values.no.such.value }}{{ end }}";
     let watches = "- {group: example.com, version: v1, kind: Shop, chart: shop, overrideValues: {to: $TO},\n\
-                   \x20  selector: {matchLabels: {open: \"yes\"}}}\n";
+                   \x20  selector: {matchLabels: {open: \"yes\"}} FIELDS}\n";
+    let watches = &watches.replace(" FIELDS", fields);
     for (file, text) in [
         ("shop/Chart.yaml", chart),
         ("shop/values.yaml", "size: 1\n"),
@@ -308,6 +314,35 @@ fn a_resource_is_rendered_as_it_is_applied() -> anyhow::Result<()> {
         told,
         "warning: shop/templates/all.yaml: example.com/Till town/till is taken for namespaced, its kind is not known here\n"
     );
+    Ok(())
+}
+
+#[test]
+fn the_patches_of_a_watch_are_shown_and_its_limits_hold() -> anyhow::Result<()> {
+    let patch = |kind: &str| {
+        format!(", patches: [{{target: {{kind: {kind}}}, patch: [{{op: add, path: /data/more, value: x}}]}}]")
+    };
+    let (printed, told, done) = of_resource_with(&patch("ConfigMap"), SHOP, &[])?;
+    assert!(done && printed == APPLIED.replace("  at: town\n", "  at: town\n  more: x\n"), "{printed}{told}");
+    let (printed, told, done) = of_resource_with(&patch("Secret"), SHOP, &[])?;
+    assert!(
+        done && printed == APPLIED && told.contains("warning: `patches[0]` is for no object of this release"),
+        "{told}"
+    );
+    let (_, told, done) = of_resource_with(&patch("Till"), SHOP, &[])?;
+    let operation = "`patches[0]`: cannot carry out `patch[0]`, `add`, at `/data/more`";
+    assert!(
+        !done && told.contains(&format!("{operation} of `example.com/Till till` (shop/templates/all.yaml)")),
+        "{told}"
+    );
+
+    let (printed, told, done) =
+        of_resource_with(", restrict: {namespaces: own, kinds: [ConfigMap, Namespace]}", SHOP, &[])?;
+    let rules = [
+        "`Namespace annex` (shop/templates/all.yaml) violates `restrict.clusterScoped`",
+        "`example.com/Till town/till` (shop/templates/all.yaml) violates `restrict.kinds`",
+    ];
+    assert!(!done && printed.is_empty() && rules.iter().all(|rule| told.contains(rule)), "{told}");
     Ok(())
 }
 

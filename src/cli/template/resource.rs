@@ -18,6 +18,7 @@ use crate::cli::template::{Args, Failure, given, stages, tell};
 use crate::diagnostic::{Diagnostic, Place, Source, chain, suggestion};
 use crate::reconcile::rendering::{self, Job, Rendered, release_of};
 use crate::reconcile::resource::Resource;
+use crate::reconcile::rules;
 use crate::release::prepare::{self, Preparation};
 use crate::release::{Gvk, Scope, check_release_name, scope};
 use crate::render::Capabilities;
@@ -154,6 +155,8 @@ impl Shop<'_> {
                 if let rendering::Error::Render(error) = &error { Some(error.to_diagnostic()) } else { None };
             failure(chain(&error), diagnostic)
         })?;
+        let warnings = rules::patch(&entry.watch, &mut rendered).map_err(|error| failure(chain(&error), None))?;
+        self.warnings.extend(warnings.into_iter().map(Diagnostic::warning));
         let prepared = self.prepare(&mut rendered, &entry, &resource)?;
         for definition in &rendered.definitions {
             text.extend_from_slice(b"---\n");
@@ -226,6 +229,12 @@ impl Shop<'_> {
         let scope = |gvk: &Gvk| -> Option<Scope> {
             scope::builtin(gvk).or_else(|| defined.get(&(gvk.group.clone(), gvk.kind.clone())).copied())
         };
+        let own = &rendering::context(entry, resource).release.namespace;
+        let violations = rules::violations(&entry.watch, rendered, own, &scope);
+        if !violations.is_empty() {
+            let texts: Vec<_> = violations.iter().map(ToString::to_string).collect();
+            return Err(failure(texts.join("\n"), None).into());
+        }
         let objects = std::mem::take(&mut rendered.objects);
         let context = rendering::context(entry, resource);
         let prepared = prepare::objects(objects, &context, &scope).map_err(|error| failure(chain(&error), None))?;

@@ -231,7 +231,7 @@ impl Faults<'_> {
 }
 
 /// Scopes of the kinds that `CustomResourceDefinitions` among the objects define.
-fn defined_scopes(rendered: &[Object]) -> BTreeMap<(String, String), Scope> {
+pub fn defined_scopes(rendered: &[Object]) -> BTreeMap<(String, String), Scope> {
     let definitions = rendered.iter().filter(|object| object.gvk.kind == "CustomResourceDefinition");
     definitions.filter_map(|object| scope_in(object.body.get("spec")?)).collect()
 }

@@ -1,0 +1,87 @@
+//! What `watches.yaml` says about rendered objects, before anything of them is written: `patches` and `restrict`.
+
+use std::collections::BTreeMap;
+
+use kube::core::GroupVersionKind;
+
+use crate::cluster::Error;
+use crate::diagnostic::chain;
+use crate::reconcile::pass::{Cause, Failure, Pass, log};
+use crate::reconcile::rendering::Rendered;
+use crate::release::prepare::{self, defined_scopes};
+use crate::release::restrict::{Candidate, Violation};
+use crate::release::{Digest, Gvk, Scope, patches, scope};
+use crate::watches::Watch;
+
+/// Puts the patches of a watch over what was rendered; gives a warning for each that is for nothing.
+///
+/// # Errors
+/// A patch that does not fit what it is for.
+pub fn patch(watch: &Watch, rendered: &mut Rendered) -> Result<Vec<String>, patches::Error> {
+    let idle = patches::apply(&mut rendered.objects, &watch.patches)?;
+    Ok(idle.into_iter().map(|place| format!("`patches[{place}]` is for no object of this release")).collect())
+}
+
+/// What was rendered, `crds/` included, and is not allowed in a release whose namespace is `own`. `scope` tells where
+/// objects of a kind live, as far as the caller knows.
+pub fn violations(watch: &Watch, rendered: &Rendered, own: &str, scope: prepare::ScopeOf<'_>) -> Vec<Violation> {
+    let Some(restrict) = &watch.restrict else { return Vec::new() };
+    let mut defined = defined_scopes(&rendered.objects);
+    defined.extend(rendered.definitions.iter().filter_map(prepare::defined_scope));
+    let defined = |gvk: &Gvk| defined.get(&(gvk.group.clone(), gvk.kind.clone())).copied();
+    let scope = |gvk: &Gvk| scope(gvk).or_else(|| defined(gvk)).or_else(|| scope::builtin(gvk));
+    let definitions = rendered.definitions.iter().map(|definition| {
+        let text = |pointer| definition.pointer(pointer).and_then(serde_json::Value::as_str).unwrap_or_default();
+        (Gvk::new(text("/apiVersion"), text("/kind")), text("/metadata/namespace"), text("/metadata/name"))
+    });
+    let definitions: Vec<_> = definitions.collect();
+    let definitions = definitions.iter().map(|(gvk, namespace, name)| Candidate {
+        gvk,
+        scope: scope(gvk),
+        namespace,
+        name,
+        path: "crds/",
+    });
+    let objects = rendered.objects.iter().map(|object| Candidate {
+        gvk: &object.gvk,
+        scope: scope(&object.gvk),
+        namespace: &object.namespace,
+        name: &object.name,
+        path: &object.path,
+    });
+    restrict.violations(definitions.chain(objects), own)
+}
+
+impl Pass<'_> {
+    /// Patches what was rendered, and refuses all of it if something may not be.
+    pub(crate) async fn obey_rules(&self, rendered: &mut Rendered, inputs: Digest) -> Result<(), Failure> {
+        let watch = &self.entry.watch;
+        let idle = patch(watch, rendered).map_err(|error| Failure::refused(Cause::Render, chain(&error)))?;
+        if !idle.is_empty() && self.controller.is_first_look(&self.key, inputs) {
+            for warning in idle {
+                log!(warn, self, "Patch not used", warning = warning);
+            }
+        }
+        if watch.restrict.is_none() {
+            return Ok(());
+        }
+        let mut scopes = BTreeMap::new();
+        for gvk in rendered.kinds() {
+            match self.context.discovery.resolve(&GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind)).await {
+                Ok(served) => {
+                    let scope = if served.namespaced { Scope::Namespaced } else { Scope::Cluster };
+                    scopes.insert(gvk, scope);
+                }
+                // Its definition may be among what was rendered.
+                Err(Error::NotServed { .. }) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let violations = violations(watch, rendered, &self.release.namespace, &|gvk| scopes.get(gvk).copied());
+        if violations.is_empty() {
+            return Ok(());
+        }
+        let texts: Vec<_> = violations.iter().map(ToString::to_string).collect();
+        Err(Failure::refused(Cause::Restrict, texts.join("; ")))
+    }
+}
