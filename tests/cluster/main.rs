@@ -10,9 +10,11 @@
 
 mod faults;
 mod fields;
+mod leader;
 mod lifecycle;
 mod metrics;
 mod quiet;
+mod reload;
 mod rights;
 mod scope;
 mod start;
