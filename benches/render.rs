@@ -1,6 +1,7 @@
 //! What a reconcile computes: charts from templates to objects, YAML in bulk, what is sent and what is compared.
 
 use std::collections::BTreeMap;
+use std::env;
 use std::fmt::Write as _;
 use std::fs;
 use std::hint::black_box;
@@ -25,6 +26,9 @@ const CHARTS: [(&str, &str, &str); 3] = [
     ("minimart", "helm-charts/minimart", "sample"),
     ("shop", "tests/golden/charts/shop/chart", "globals_and_nulls"),
 ];
+
+/// The variable of the environment with the directory of one more chart, which is rendered with its defaults.
+const OWN_CHART: &str = "RENDER_CHART";
 
 /// How large the generated manifest is at least, in bytes.
 const BULK: usize = 500_000;
@@ -58,8 +62,14 @@ fn main() -> Result<()> {
         .measurement_time(Duration::from_millis(1200))
         .without_plots()
         .configure_from_args();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     for (name, directory, case) in CHARTS {
-        chart(&mut criterion, name, directory, case)?;
+        let values = root.join("tests/golden/charts").join(name).join("cases").join(case).join("values.yaml");
+        let user = yaml::to_json(&fs::read_to_string(values)?, Numbers::Float)?;
+        chart(&mut criterion, name, &root.join(directory), &user)?;
+    }
+    if let Some(directory) = env::var_os(OWN_CHART) {
+        chart(&mut criterion, "own", Path::new(&directory), &json!({}))?;
     }
     bulk(&mut criterion)?;
     digest(&mut criterion)?;
@@ -68,13 +78,10 @@ fn main() -> Result<()> {
 }
 
 /// The stages of a chart, each with what the stage before it made.
-fn chart(criterion: &mut Criterion, name: &str, directory: &str, case: &str) -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let values = root.join("tests/golden/charts").join(name).join("cases").join(case).join("values.yaml");
-    let user = yaml::to_json(&fs::read_to_string(values)?, Numbers::Float)?;
-    let chart = dependency::process(&files::chart(&root.join(directory))?, &user)?;
+fn chart(criterion: &mut Criterion, name: &str, directory: &Path, user: &Json) -> Result<()> {
+    let chart = dependency::process(&files::chart(directory)?, user)?;
     let compiled = Compiled::new(&chart)?;
-    let values = coalesce(&chart, &user)?.values;
+    let values = coalesce(&chart, user)?.values;
     let rendered = run(&compiled, &values, name)?;
     let objects = manifest::sort(&rendered.files)?.objects()?;
     let context = context(name);
@@ -84,7 +91,7 @@ fn chart(criterion: &mut Criterion, name: &str, directory: &str, case: &str) -> 
     group.throughput(Throughput::Bytes(template_bytes(&chart)?));
     group.bench_function("compile", |bencher| bencher.iter(|| Compiled::new(&chart)));
     group.throughput(Throughput::Elements(1));
-    group.bench_function("coalesce", |bencher| bencher.iter(|| coalesce(&chart, &user)));
+    group.bench_function("coalesce", |bencher| bencher.iter(|| coalesce(&chart, user)));
     group.throughput(Throughput::Bytes(rendered.files.values().map(|text| text.len() as u64).sum()));
     group.bench_function("render", |bencher| bencher.iter(|| run(&compiled, &values, name)));
     group.bench_function("sort and read", |bencher| {

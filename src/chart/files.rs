@@ -192,8 +192,10 @@ pub(crate) fn clean(path: &Path) -> PathBuf {
 /// A file, taken from `budget`. It may have grown since it was looked at.
 fn read(path: &Path, budget: &mut u64) -> Result<Vec<u8>, Error> {
     let failed = |source| Error::Read { path: path.to_owned(), source };
-    let mut data = Vec::new();
     let file = fs::File::open(path).map_err(failed)?;
+    // Without a size it is read in ever larger pieces from 32 bytes on.
+    let size = file.metadata().map_err(failed)?.len().min(*budget);
+    let mut data = Vec::with_capacity(usize::try_from(size).unwrap_or_default());
     file.take(budget.saturating_add(1)).read_to_end(&mut data).map_err(failed)?;
     *budget = budget.checked_sub(data.len() as u64).ok_or(Error::TooLarge)?;
     Ok(data)

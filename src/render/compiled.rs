@@ -54,6 +54,7 @@ impl Compiled {
             };
             parsed.map_err(Error::Parse)?;
         }
+        set.finish();
         if let Some(library) = library {
             library.share(&mut set);
         }
@@ -98,6 +99,7 @@ impl Tree {
         }
         let Some(own) = self.scopes.get(scope) else { return };
         let base_path: Arc<str> = own.base_path().into();
+        self.templates.reserve(chart.templates.len());
         // The later of two files with one name is met first when paths are sorted.
         for file in chart.templates.iter().rev() {
             if chart.is_library() && !is_partial(&file.name) {

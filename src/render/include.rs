@@ -96,18 +96,20 @@ fn without_no_value(text: Str) -> Str {
     if contains(&text) { remove_no_value(&text).into() } else { text }
 }
 
-/// What was rendered, without [`NO_VALUE`], as text.
-pub(crate) fn to_text(mut rendered: Vec<u8>) -> String {
-    if contains(&rendered) {
-        rendered = remove_no_value(&rendered);
-    }
-    match String::from_utf8(rendered) {
-        Ok(mut text) => {
-            text.shrink_to_fit();
-            text
-        }
-        Err(error) => Str::from(error.into_bytes()).to_text().into_owned(),
-    }
+/// How large a text is whose memory is kept for it; a smaller one is copied out of the buffer, which goes on growing.
+const MOVED: usize = 64 << 10;
+
+/// What was rendered into `buffer`, without [`NO_VALUE`], as text.
+pub(crate) fn to_text(buffer: &mut Vec<u8>) -> String {
+    let text = if contains(buffer) {
+        String::from_utf8(remove_no_value(buffer))
+    } else if buffer.len() < MOVED {
+        String::from_utf8(buffer.as_slice().to_vec())
+    } else {
+        buffer.shrink_to_fit();
+        String::from_utf8(std::mem::take(buffer))
+    };
+    text.unwrap_or_else(|error| Str::from(error.into_bytes()).to_text().into_owned())
 }
 
 fn contains(text: &[u8]) -> bool {

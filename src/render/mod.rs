@@ -138,12 +138,13 @@ fn each(
     let run = Run { host: &host, limits: inputs.limits };
     let dots = scope::dots(chart.scopes(), &common(inputs), inputs.values);
     let mut rendered = Rendered::default();
+    let mut out = Vec::new();
     for file in chart.files() {
         let Some(dot) = dots.get(file.scope) else { continue };
         dot.insert("Template", template(&file.path, &file.base_path));
-        let mut out = Vec::new();
+        out.clear();
         match chart.set().execute(&file.path, Value::Map(dot.clone()), run, &mut out) {
-            Ok(()) => rendered.add(chart, &file.path, out),
+            Ok(()) => rendered.add(chart, &file.path, &mut out),
             Err(error) => failed(Error::Execute(error))?,
         }
     }
@@ -153,7 +154,7 @@ fn each(
 }
 
 impl Rendered {
-    fn add(&mut self, chart: &Compiled, path: &str, text: Vec<u8>) {
+    fn add(&mut self, chart: &Compiled, path: &str, text: &mut Vec<u8>) {
         let text = include::to_text(text);
         if !path.ends_with(NOTES) {
             self.files.insert(path.to_owned(), text);

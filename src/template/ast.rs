@@ -1,13 +1,12 @@
-//! The tree of a template. `Display` of every node is Go's `String()`: error texts quote it.
+//! The tree of a template. What [`Code::show`] prints of a node is Go's `String()`: error texts quote it.
 
 use std::fmt;
+use std::marker::PhantomData;
 use std::sync::Arc;
-
-use smallvec::SmallVec;
 
 use crate::template::builtins::Builtin;
 use crate::template::function::Function;
-use crate::template::lexer::offset;
+use crate::template::lexer::{narrow, wide};
 use crate::template::number::Number;
 use crate::template::quote::quote;
 use crate::value::Str;
@@ -15,74 +14,121 @@ use crate::value::Str;
 /// Which node it is, and where it stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct At {
-    /// Number of the node, unique in its tree.
+    /// Number of the node, unique in its file.
     pub(crate) id: u32,
     /// Its position in the text, in bytes.
     pub(crate) offset: u32,
 }
 
-/// Something with its place.
-#[derive(Clone, Debug)]
-pub(crate) struct Spanned<T> {
-    pub(crate) at: At,
-    pub(crate) node: T,
-}
-
-/// Text and actions in order.
-pub(crate) type List = Spanned<Vec<Node>>;
-/// One piece of a template.
-pub(crate) type Node = Spanned<NodeKind>;
-/// `$x := a | b`
-pub(crate) type Pipe = Spanned<Pipeline>;
-/// `f a b`: the first is the command, the others its arguments. Never empty.
-pub(crate) type Command = Spanned<Vec<Expr>>;
-/// An operand.
-pub(crate) type Expr = Spanned<ExprKind>;
-
-/// Kinds of [`Node`].
-#[derive(Clone, Debug)]
-pub(crate) enum NodeKind {
-    Text(Text),
-    Action(Pipe),
-    If(Box<Branch>),
-    With(Box<Branch>),
-    Range(Box<Branch>),
-    Template { name: Str, pipe: Option<Box<Pipe>> },
-    Break,
-    Continue,
-}
-
-/// Fields behind each other, shared by all who name the same.
-pub(crate) type Path = Arc<[Str]>;
-
-/// Text between actions: a part of the file's.
-#[derive(Clone, Debug)]
-pub(crate) struct Text {
-    pub(crate) file: Str,
+/// A part of the file's text, in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Span {
     pub(crate) start: u32,
     pub(crate) end: u32,
 }
 
-impl Text {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.file.get(offset(self.start)..offset(self.end)).unwrap_or_default()
+impl Span {
+    pub(crate) fn is_empty(self) -> bool {
+        self.start == self.end
     }
 }
 
-/// `{{if}}`, `{{with}}` and `{{range}}`.
+/// Nodes of one kind that stand behind each other in a [`Code`].
+#[derive(Debug)]
+pub(crate) struct Run<T> {
+    start: u32,
+    end: u32,
+    of: PhantomData<fn() -> T>,
+}
+
+impl<T> Clone for Run<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Run<T> {}
+
+impl<T> Default for Run<T> {
+    fn default() -> Self {
+        Self { start: 0, end: 0, of: PhantomData }
+    }
+}
+
+impl<T> Run<T> {
+    pub(crate) fn is_empty(self) -> bool {
+        self.start == self.end
+    }
+
+    /// Adds `items` to `all`.
+    pub(crate) fn add(all: &mut Vec<T>, items: impl IntoIterator<Item = T>) -> Self {
+        let start = narrow(all.len());
+        all.extend(items);
+        Self { start, end: narrow(all.len()), of: PhantomData }
+    }
+
+    fn of(self, all: &[T]) -> &[T] {
+        all.get(wide(self.start)..wide(self.end)).unwrap_or_default()
+    }
+}
+
+/// The nodes of all templates of a file. Each kind is in one list, so that a tree of thousands is a few pieces of memory.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Code {
+    /// The text of the file.
+    pub(crate) text: Str,
+    pub(crate) nodes: Vec<Node>,
+    pub(crate) commands: Vec<Command>,
+    pub(crate) exprs: Vec<Expr>,
+    pub(crate) targets: Vec<Target>,
+}
+
+/// Text and actions in order.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct List {
+    pub(crate) at: At,
+    pub(crate) nodes: Run<Node>,
+}
+
+/// One piece of a template.
 #[derive(Clone, Debug)]
+pub(crate) struct Node {
+    pub(crate) at: At,
+    pub(crate) kind: NodeKind,
+}
+
+/// Kinds of [`Node`].
+#[derive(Clone, Debug)]
+pub(crate) enum NodeKind {
+    /// Text between actions.
+    Text(Span),
+    Action(Pipe),
+    If(Branch),
+    With(Branch),
+    Range(Branch),
+    Template {
+        name: Str,
+        pipe: Option<Pipe>,
+    },
+    Break,
+    Continue,
+}
+
+/// `{{if}}`, `{{with}}` and `{{range}}`.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Branch {
     pub(crate) pipe: Pipe,
     pub(crate) body: List,
     pub(crate) otherwise: Option<List>,
 }
 
-/// See [`Pipe`].
-#[derive(Clone, Debug)]
-pub(crate) struct Pipeline {
-    pub(crate) targets: Box<[Target]>,
+/// `$x := a | b`
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pipe {
+    pub(crate) at: At,
+    pub(crate) targets: Run<Target>,
     pub(crate) binding: Binding,
-    pub(crate) commands: SmallVec<[Command; 1]>,
+    pub(crate) commands: Run<Command>,
 }
 
 /// What a pipeline does to its [`Target`]s.
@@ -95,42 +141,58 @@ pub(crate) enum Binding {
 }
 
 /// A variable that a pipeline sets. Without a slot it is not declared anywhere, which only shows when it runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Target {
-    pub(crate) name: Str,
-    pub(crate) slot: Option<usize>,
+    pub(crate) name: Span,
+    pub(crate) slot: Option<u32>,
 }
 
-/// Kinds of [`Expr`].
+/// `f a b`: the first is the command, the others its arguments. Never empty.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Command {
+    pub(crate) at: At,
+    pub(crate) words: Run<Expr>,
+}
+
+/// An operand.
+#[derive(Clone, Debug)]
+pub(crate) struct Expr {
+    pub(crate) at: At,
+    pub(crate) kind: ExprKind,
+}
+
+/// Kinds of [`Expr`]. Fields are kept as they are written: `.a.b`, or nothing.
 #[derive(Clone, Debug)]
 pub(crate) enum ExprKind {
     Dot,
     Nil,
     Bool(bool),
-    Number(Box<Number>),
+    Number {
+        number: Box<Number>,
+        written: Span,
+    },
     String {
         text: Str,
-        /// As it was written, where that is not the text in double quotes.
-        literal: Option<Str>,
+        written: Span,
     },
     /// `.a.b`
-    Field(Path),
+    Field(Span),
     /// `$x.a.b`
     Variable {
         target: Target,
-        fields: Path,
+        fields: Span,
     },
     Function {
-        name: Str,
+        name: Span,
         callee: Callee,
     },
     /// `(…).a.b`, `f.a`
     Chain {
         base: Box<Expr>,
-        fields: Path,
+        fields: Span,
     },
     /// `(…)`
-    Pipe(Box<Pipe>),
+    Pipe(Pipe),
 }
 
 /// The function behind a name, found when the template was parsed.
@@ -145,69 +207,131 @@ pub(crate) enum Callee {
 impl ExprKind {
     /// Whether it is a plain value, which takes no arguments.
     pub(crate) fn is_literal(&self) -> bool {
-        matches!(self, Self::Bool(_) | Self::Dot | Self::Nil | Self::Number(_) | Self::String { .. })
+        matches!(self, Self::Bool(_) | Self::Dot | Self::Nil | Self::Number { .. } | Self::String { .. })
     }
 }
 
-/// Whether there is nothing but white space: such a definition does not replace another.
-pub(crate) fn is_empty(list: &List) -> bool {
-    list.node.iter().all(|node| matches!(&node.node, NodeKind::Text(text) if text.bytes().trim_ascii().is_empty()))
+impl Code {
+    /// What is in it, in no more memory than it takes. Here only the room for it is left.
+    pub(crate) fn take(&mut self) -> Self {
+        Self {
+            text: std::mem::take(&mut self.text),
+            nodes: self.nodes.drain(..).collect(),
+            commands: self.commands.drain(..).collect(),
+            exprs: self.exprs.drain(..).collect(),
+            targets: self.targets.drain(..).collect(),
+        }
+    }
+
+    /// Forgets everything but the room for it.
+    pub(crate) fn clear(&mut self) {
+        self.text = Str::default();
+        self.nodes.clear();
+        self.commands.clear();
+        self.exprs.clear();
+        self.targets.clear();
+    }
+
+    pub(crate) fn text(&self, span: Span) -> &[u8] {
+        self.text.get(wide(span.start)..wide(span.end)).unwrap_or_default()
+    }
+
+    pub(crate) fn nodes(&self, list: List) -> &[Node] {
+        list.nodes.of(&self.nodes)
+    }
+
+    pub(crate) fn commands(&self, pipe: Pipe) -> &[Command] {
+        pipe.commands.of(&self.commands)
+    }
+
+    pub(crate) fn targets(&self, pipe: Pipe) -> &[Target] {
+        pipe.targets.of(&self.targets)
+    }
+
+    pub(crate) fn words(&self, command: Command) -> &[Expr] {
+        command.words.of(&self.exprs)
+    }
+
+    /// The function that gives the value of a pipeline, if one does.
+    pub(crate) fn last_callee(&self, pipe: Pipe) -> Option<&Callee> {
+        let command = self.commands(pipe).last()?;
+        match &self.words(*command).first()?.kind {
+            ExprKind::Function { callee, .. } => Some(callee),
+            _ => None,
+        }
+    }
+
+    /// Whether there is nothing but white space: such a definition does not replace another.
+    pub(crate) fn is_empty(&self, list: List) -> bool {
+        let is_blank = |text: Span| self.text(text).trim_ascii().is_empty();
+        self.nodes(list).iter().all(|node| matches!(node.kind, NodeKind::Text(text) if is_blank(text)))
+    }
+
+    /// The text of the node `id` somewhere in `list`.
+    pub(crate) fn find(&self, list: List, id: u32) -> Option<(At, String)> {
+        let mut search = Search { code: self, id, found: None };
+        search.list(list);
+        search.found
+    }
+
+    /// A node as Go prints it.
+    pub(crate) fn show<'a, T>(&'a self, node: &'a T) -> Shown<'a, T> {
+        Shown { code: self, node }
+    }
 }
 
-/// The text of the node `id` somewhere in `list`.
-pub(crate) fn find(list: &List, id: u32) -> Option<(At, String)> {
-    let mut search = Search { id, found: None };
-    search.list(list);
-    search.found
-}
-
-struct Search {
+struct Search<'a> {
+    code: &'a Code,
     id: u32,
     found: Option<(At, String)>,
 }
 
-impl Search {
-    fn check(&mut self, at: At, node: &dyn fmt::Display) {
+impl<'a> Search<'a> {
+    fn check<T>(&mut self, at: At, node: &'a T)
+    where
+        Shown<'a, T>: fmt::Display,
+    {
         if self.found.is_none() && at.id == self.id {
-            self.found = Some((at, node.to_string()));
+            self.found = Some((at, self.code.show(node).to_string()));
         }
     }
 
-    fn list(&mut self, list: &List) {
-        for node in &list.node {
+    fn list(&mut self, list: List) {
+        for node in self.code.nodes(list) {
             if self.found.is_some() {
                 return;
             }
             self.node(node);
         }
-        self.check(list.at, list);
+        if self.found.is_none() && list.at.id == self.id {
+            self.found = Some((list.at, self.code.show(&list).to_string()));
+        }
     }
 
-    fn node(&mut self, node: &Node) {
+    fn node(&mut self, node: &'a Node) {
         self.check(node.at, node);
-        match &node.node {
-            NodeKind::Action(pipe) => self.pipe(pipe),
-            NodeKind::Template { pipe: Some(pipe), .. } => self.pipe(pipe),
+        match &node.kind {
+            NodeKind::Action(pipe) | NodeKind::Template { pipe: Some(pipe), .. } => self.pipe(pipe),
             NodeKind::If(branch) | NodeKind::With(branch) | NodeKind::Range(branch) => {
                 self.pipe(&branch.pipe);
-                self.list(&branch.body);
-                branch.otherwise.iter().for_each(|list| self.list(list));
+                self.list(branch.body);
+                branch.otherwise.iter().for_each(|list| self.list(*list));
             }
             NodeKind::Text(_) | NodeKind::Template { pipe: None, .. } | NodeKind::Break | NodeKind::Continue => {}
         }
     }
 
-    fn pipe(&mut self, pipe: &Pipe) {
+    fn pipe(&mut self, pipe: &'a Pipe) {
         self.check(pipe.at, pipe);
-        for command in &pipe.node.commands {
+        for command in self.code.commands(*pipe) {
             self.check(command.at, command);
-            command.node.iter().for_each(|expr| self.expr(expr));
+            self.code.words(*command).iter().for_each(|expr| self.expr(expr));
         }
     }
 
-    fn expr(&mut self, expr: &Expr) {
+    fn expr(&mut self, expr: &'a Expr) {
         self.check(expr.at, expr);
-        match &expr.node {
+        match &expr.kind {
             ExprKind::Chain { base, .. } => self.expr(base),
             ExprKind::Pipe(pipe) => self.pipe(pipe),
             _ => {}
@@ -215,23 +339,38 @@ impl Search {
     }
 }
 
+/// See [`Code::show`].
+pub(crate) struct Shown<'a, T> {
+    code: &'a Code,
+    node: &'a T,
+}
+
 // === impl Display ===
 
-impl fmt::Display for List {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.node.iter().try_for_each(|node| node.fmt(f))
+impl<T> Shown<'_, T> {
+    fn text(&self, span: Span, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&Str::from(self.code.text(span)).to_text())
     }
 }
 
-impl fmt::Display for Node {
+impl fmt::Display for Shown<'_, List> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.node {
-            NodeKind::Text(text) => Str::from(text.bytes()).fmt(f),
-            NodeKind::Action(pipe) => write!(f, "{{{{{pipe}}}}}"),
-            NodeKind::If(branch) => branch.print("if", f),
-            NodeKind::With(branch) => branch.print("with", f),
-            NodeKind::Range(branch) => branch.print("range", f),
-            NodeKind::Template { name, pipe: Some(pipe) } => write!(f, "{{{{template {} {pipe}}}}}", quote(name)),
+        self.code.nodes(*self.node).iter().try_for_each(|node| self.code.show(node).fmt(f))
+    }
+}
+
+impl fmt::Display for Shown<'_, Node> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pipe = |pipe| self.code.show(pipe);
+        match &self.node.kind {
+            NodeKind::Text(text) => self.text(*text, f),
+            NodeKind::Action(action) => write!(f, "{{{{{}}}}}", pipe(action)),
+            NodeKind::If(branch) => self.branch("if", branch, f),
+            NodeKind::With(branch) => self.branch("with", branch, f),
+            NodeKind::Range(branch) => self.branch("range", branch, f),
+            NodeKind::Template { name, pipe: Some(dot) } => {
+                write!(f, "{{{{template {} {}}}}}", quote(name), pipe(dot))
+            }
             NodeKind::Template { name, pipe: None } => write!(f, "{{{{template {}}}}}", quote(name)),
             NodeKind::Break => f.write_str("{{break}}"),
             NodeKind::Continue => f.write_str("{{continue}}"),
@@ -239,65 +378,61 @@ impl fmt::Display for Node {
     }
 }
 
-impl Branch {
-    fn print(&self, word: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{{{{{word} {}}}}}{}", self.pipe, self.body)?;
-        if let Some(otherwise) = &self.otherwise {
-            write!(f, "{{{{else}}}}{otherwise}")?;
+impl Shown<'_, Node> {
+    fn branch(&self, word: &str, branch: &Branch, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{{{{{word} {}}}}}{}", self.code.show(&branch.pipe), self.code.show(&branch.body))?;
+        if let Some(otherwise) = &branch.otherwise {
+            write!(f, "{{{{else}}}}{}", self.code.show(otherwise))?;
         }
         f.write_str("{{end}}")
     }
 }
 
-impl fmt::Display for Pipe {
+impl fmt::Display for Shown<'_, Pipe> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        separated(f, ", ", &self.node.targets, |target, f| target.name.fmt(f))?;
-        if !self.node.targets.is_empty() {
+        let targets = self.code.targets(*self.node);
+        separated(f, ", ", targets, |target, f| self.text(target.name, f))?;
+        if !targets.is_empty() {
             f.write_str(if self.node.binding == Binding::Assign { " = " } else { " := " })?;
         }
-        separated(f, " | ", &self.node.commands, fmt::Display::fmt)
+        separated(f, " | ", self.code.commands(*self.node), |command, f| self.code.show(command).fmt(f))
     }
 }
 
-impl fmt::Display for Command {
+impl fmt::Display for Shown<'_, Command> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        separated(f, " ", &self.node, Expr::print_grouped)
+        separated(f, " ", self.code.words(*self.node), |word, f| self.code.show(word).grouped(f))
     }
 }
 
-impl Expr {
+impl Shown<'_, Expr> {
     /// A pipeline in its parentheses.
-    fn print_grouped(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if matches!(self.node, ExprKind::Pipe(_)) { write!(f, "({self})") } else { write!(f, "{self}") }
+    fn grouped(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if matches!(self.node.kind, ExprKind::Pipe(_)) { write!(f, "({self})") } else { write!(f, "{self}") }
     }
 }
 
-impl fmt::Display for Expr {
+impl fmt::Display for Shown<'_, Expr> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.node {
+        match &self.node.kind {
             ExprKind::Dot => f.write_str("."),
             ExprKind::Nil => f.write_str("nil"),
             ExprKind::Bool(b) => b.fmt(f),
-            ExprKind::Number(number) => number.text.fmt(f),
-            ExprKind::String { literal: Some(literal), .. } => literal.fmt(f),
-            ExprKind::String { text, literal: None } => write!(f, "\"{text}\""),
-            ExprKind::Field(fields) => print_fields(f, fields),
+            ExprKind::Number { written, .. }
+            | ExprKind::String { written, .. }
+            | ExprKind::Field(written)
+            | ExprKind::Function { name: written, .. } => self.text(*written, f),
             ExprKind::Variable { target, fields } => {
-                target.name.fmt(f)?;
-                print_fields(f, fields)
+                self.text(target.name, f)?;
+                self.text(*fields, f)
             }
-            ExprKind::Function { name, .. } => name.fmt(f),
             ExprKind::Chain { base, fields } => {
-                base.print_grouped(f)?;
-                print_fields(f, fields)
+                self.code.show(&**base).grouped(f)?;
+                self.text(*fields, f)
             }
-            ExprKind::Pipe(pipe) => pipe.fmt(f),
+            ExprKind::Pipe(pipe) => self.code.show(pipe).fmt(f),
         }
     }
-}
-
-fn print_fields(f: &mut fmt::Formatter<'_>, fields: &[Str]) -> fmt::Result {
-    fields.iter().try_for_each(|field| write!(f, ".{field}"))
 }
 
 fn separated<T>(

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use crate::template::ast::{At, Callee, Expr, ExprKind};
 use crate::template::builtins::Builtin;
-use crate::template::eval::{Evaluated, Evaluator};
+use crate::template::eval::{Evaluated, Evaluator, Scope};
 use crate::template::field::Args;
 use crate::template::function::FunctionError;
 use crate::template::operand::{Operand, is_assignable};
@@ -23,7 +25,7 @@ fn steps_for(bytes: usize, elements: usize) -> u64 {
 
 impl Evaluator<'_> {
     /// Calls a function; should it fail, the error stands at `node`.
-    pub(crate) fn call(&mut self, name: &Str, callee: &Callee, node: At, args: Args<'_>) -> Evaluated<Operand> {
+    pub(crate) fn call(&mut self, name: &[u8], callee: &Callee, node: At, args: Args<'_>) -> Evaluated<Operand> {
         self.step()?;
         let outcome = match callee {
             Callee::Builtin(builtin) => return self.call_builtin(*builtin, name, node, args),
@@ -34,12 +36,12 @@ impl Evaluator<'_> {
                 self.after_call(&outcome).map_err(|limit| self.limited(limit, node))?;
                 outcome.map(|value| Operand { value, boxed: function.is_boxed() })
             }
-            Callee::Unknown => Err(FunctionError::Message(format!("{name} is not defined"))),
+            Callee::Unknown => Err(FunctionError::Message(format!("{} is not defined", Str::from(name)))),
         };
         outcome.map_err(|cause| self.failed_call(name, cause, node))
     }
 
-    pub(crate) fn call_method(&mut self, name: &Str, method: Method, node: At, args: Args<'_>) -> Evaluated<Operand> {
+    pub(crate) fn call_method(&mut self, name: &[u8], method: Method, node: At, args: Args<'_>) -> Evaluated<Operand> {
         self.step()?;
         let values = self.arguments(name, &method.signature, args)?;
         self.pay(None, values.iter()).map_err(|limit| self.limited(limit, node))?;
@@ -95,20 +97,20 @@ impl Evaluator<'_> {
     }
 
     #[cold]
-    pub(crate) fn failed_call(&mut self, name: &Str, cause: FunctionError, node: At) -> Error {
+    pub(crate) fn failed_call(&mut self, name: &[u8], cause: FunctionError, node: At) -> Error {
         self.at = node;
-        self.error_of(ErrorKind::Call { function: name.clone(), cause })
+        self.error_of(ErrorKind::Call { function: name.into(), cause })
     }
 
-    fn call_builtin(&mut self, builtin: Builtin, name: &Str, node: At, args: Args<'_>) -> Evaluated<Operand> {
+    fn call_builtin(&mut self, builtin: Builtin, name: &[u8], node: At, args: Args<'_>) -> Evaluated<Operand> {
         self.check_count(name, builtin.params(), builtin.is_variadic(), args)?;
         if let Some(ending) = builtin.short_circuit() {
             return self.and_or(ending, args);
         }
         let callee = if builtin == Builtin::Call { args.callee_name() } else { Str::default() };
-        let mut operands = Vec::with_capacity(args.len());
+        let mut operands: SmallVec<[Operand; 4]> = SmallVec::with_capacity(args.len());
         for (index, expr) in args.exprs.iter().enumerate() {
-            operands.push(self.builtin_argument(builtin, index, expr, args.dot)?);
+            operands.push(self.builtin_argument(builtin, index, expr, args.scope)?);
         }
         if let Some(last) = args.last {
             operands.push(self.builtin_last(builtin, operands.len(), last)?);
@@ -120,10 +122,16 @@ impl Evaluator<'_> {
         result.map_err(|cause| self.failed_call(name, cause, node))
     }
 
-    fn builtin_argument(&mut self, builtin: Builtin, index: usize, expr: &Expr, dot: &Operand) -> Evaluated<Operand> {
+    fn builtin_argument(
+        &mut self,
+        builtin: Builtin,
+        index: usize,
+        expr: &Expr,
+        scope: Scope<'_>,
+    ) -> Evaluated<Operand> {
         match builtin.param(index) {
-            Some(param) => self.argument(expr, param, dot).map(Operand::plain),
-            None => self.operand(expr, dot),
+            Some(param) => self.argument(expr, param, scope).map(Operand::plain),
+            None => self.operand(expr, scope),
         }
     }
 
@@ -138,7 +146,7 @@ impl Evaluator<'_> {
     fn and_or(&mut self, ending: bool, args: Args<'_>) -> Evaluated<Operand> {
         let mut value = Operand::NONE;
         for expr in args.exprs {
-            value = self.operand(expr, args.dot)?;
+            value = self.operand(expr, args.scope)?;
             if value.value.truth() == ending {
                 return Ok(value);
             }
@@ -146,25 +154,26 @@ impl Evaluator<'_> {
         Ok(args.last.cloned().unwrap_or(value))
     }
 
-    fn check_count(&self, name: &Str, fixed: usize, variadic: bool, args: Args<'_>) -> Evaluated<()> {
+    fn check_count(&self, name: &[u8], fixed: usize, variadic: bool, args: Args<'_>) -> Evaluated<()> {
         let found = args.len();
         if variadic && found < fixed {
-            let given = args.exprs.len();
+            let (name, given) = (Str::from(name), args.exprs.len());
             return Err(self.error(format!("wrong number of args for {name}: want at least {fixed} got {given}")));
         }
         if !variadic && found != fixed {
+            let name = Str::from(name);
             return Err(self.error(format!("wrong number of args for {name}: want {fixed} got {found}")));
         }
         Ok(())
     }
 
-    fn arguments(&mut self, name: &Str, signature: &Signature, args: Args<'_>) -> Evaluated<Vec<Value>> {
+    fn arguments(&mut self, name: &[u8], signature: &Signature, args: Args<'_>) -> Evaluated<SmallVec<[Value; 4]>> {
         let Signature { params, variadic } = signature;
         self.check_count(name, params.len(), variadic.is_some(), args)?;
-        let mut values = Vec::with_capacity(args.len());
+        let mut values = SmallVec::with_capacity(args.len());
         let mut types = params.iter().copied().chain(variadic.iter().copied().cycle());
         for (expr, to) in args.exprs.iter().zip(&mut types) {
-            values.push(self.argument(expr, to, args.dot)?);
+            values.push(self.argument(expr, to, args.scope)?);
         }
         if let Some(last) = args.last {
             let to = params.get(values.len()).copied().or(*variadic).unwrap_or(Type::Any);
@@ -174,26 +183,26 @@ impl Evaluator<'_> {
     }
 
     /// The value of an argument of any type, still in its interface.
-    fn operand(&mut self, expr: &Expr, dot: &Operand) -> Evaluated<Operand> {
+    fn operand(&mut self, expr: &Expr, scope: Scope<'_>) -> Evaluated<Operand> {
         self.at = expr.at;
-        let none = Args { dot, exprs: &[], last: None };
-        match &expr.node {
-            ExprKind::Dot => Ok(dot.clone()),
+        let none = Args::none(scope);
+        match &expr.kind {
+            ExprKind::Dot => Ok(scope.dot.clone()),
             ExprKind::Nil => Ok(Operand::NONE),
-            ExprKind::Field(path) => self.field_chain(dot, path, expr.at, none),
-            ExprKind::Variable { target, fields } => self.variable(expr, target, fields, none),
-            ExprKind::Pipe(pipe) => self.deeper(|evaluator| evaluator.pipe(pipe, dot)),
-            ExprKind::Function { name, callee } => self.function_word(expr, name, callee, dot),
-            ExprKind::Chain { base, fields } => self.chain(expr, base, fields, none),
-            ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String { .. } => {
-                self.constant(expr).map(Operand::plain)
+            ExprKind::Field(path) => self.field_chain(scope.dot, *path, expr.at, none),
+            ExprKind::Variable { target, fields } => self.variable(expr, *target, *fields, none),
+            ExprKind::Pipe(pipe) => self.deeper(|evaluator| evaluator.pipe(*pipe, scope)),
+            ExprKind::Function { name, callee } => self.function_word(expr, *name, callee, scope),
+            ExprKind::Chain { base, fields } => self.chain(expr, base, *fields, none),
+            ExprKind::Bool(_) | ExprKind::Number { .. } | ExprKind::String { .. } => {
+                self.constant(expr, scope).map(Operand::plain)
             }
         }
     }
 
     /// The value of an argument for a parameter of type `to`.
-    fn argument(&mut self, expr: &Expr, to: Type, dot: &Operand) -> Evaluated<Value> {
-        match &expr.node {
+    fn argument(&mut self, expr: &Expr, to: Type, scope: Scope<'_>) -> Evaluated<Value> {
+        match &expr.kind {
             ExprKind::Nil => {
                 self.at = expr.at;
                 if to.can_be_nil() {
@@ -202,22 +211,24 @@ impl Evaluator<'_> {
                     Err(self.error(format!("cannot assign nil to {}", to.name())))
                 }
             }
-            ExprKind::Bool(_) | ExprKind::Number(_) | ExprKind::String { .. } => self.literal_argument(expr, to),
+            ExprKind::Bool(_) | ExprKind::Number { .. } | ExprKind::String { .. } => {
+                self.literal_argument(expr, to, scope)
+            }
             _ => {
-                let operand = self.operand(expr, dot)?;
+                let operand = self.operand(expr, scope)?;
                 self.validated(operand, to)
             }
         }
     }
 
-    fn literal_argument(&mut self, expr: &Expr, to: Type) -> Evaluated<Value> {
+    fn literal_argument(&mut self, expr: &Expr, to: Type, scope: Scope<'_>) -> Evaluated<Value> {
         self.at = expr.at;
-        let number = if let ExprKind::Number(number) = &expr.node { Some(number) } else { None };
+        let number = if let ExprKind::Number { number, .. } = &expr.kind { Some(number) } else { None };
         let int = |kind: IntKind, bits: i64| Value::Int(Int::new(kind, bits));
         let (value, expected) = match to {
-            Type::Any => return self.constant(expr),
-            Type::Bool => (if let ExprKind::Bool(b) = expr.node { Some(Value::Bool(b)) } else { None }, "bool"),
-            Type::String => match &expr.node {
+            Type::Any => return self.constant(expr, scope),
+            Type::Bool => (if let ExprKind::Bool(b) = expr.kind { Some(Value::Bool(b)) } else { None }, "bool"),
+            Type::String => match &expr.kind {
                 ExprKind::String { text, .. } => (Some(Value::String(text.clone())), "string"),
                 _ => (None, "string"),
             },
@@ -232,10 +243,14 @@ impl Evaluator<'_> {
             }
             Type::Float64 => (number.and_then(|number| number.float).map(Value::Float), "float"),
             Type::AnyList | Type::AnyMap | Type::Named(_) => {
-                return Err(self.error(format!("can't handle {expr} for arg of type {}", to.name())));
+                return Err(self.error(format!(
+                    "can't handle {} for arg of type {}",
+                    scope.code.show(expr),
+                    to.name()
+                )));
             }
         };
-        value.ok_or_else(|| self.error(format!("expected {expected}; found {expr}")))
+        value.ok_or_else(|| self.error(format!("expected {expected}; found {}", scope.code.show(expr))))
     }
 
     /// The value as one of type `to`.
@@ -258,7 +273,7 @@ impl Args<'_> {
     /// How `call` names what it was asked to call.
     fn callee_name(&self) -> Str {
         match (self.exprs.first(), self.last) {
-            (Some(expr), _) => expr.to_string().into(),
+            (Some(expr), _) => self.scope.code.show(expr).to_string().into(),
             (None, Some(Operand { value: Value::String(text), .. })) => text.clone(),
             (None, Some(last)) => format!("<{} Value>", last.type_name()).into(),
             (None, None) => Str::default(),

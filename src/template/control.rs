@@ -25,6 +25,7 @@ impl Parser<'_> {
     pub(crate) fn top_level(&mut self) -> Parsed<List> {
         let offset = self.peek().start;
         let at = self.at(offset);
+        let start = self.open();
         while self.peek().kind != TokenKind::Eof {
             if self.peek().kind == TokenKind::LeftDelim {
                 let mark = self.mark();
@@ -36,11 +37,11 @@ impl Parser<'_> {
                 self.rewind(mark);
             }
             match self.text_or_action()? {
-                Item::Node(node) => self.nodes.push(node),
+                Item::Node(node) => self.push(node),
                 item => return Err(self.error(format!("unexpected {}", item.name()))),
             }
         }
-        Ok(List { at, node: self.nodes.drain(..).collect() })
+        Ok(self.close(at, start))
     }
 
     /// After `{{define`.
@@ -71,11 +72,11 @@ impl Parser<'_> {
         self.nested(|parser| {
             let offset = parser.peek_non_space().start;
             let at = parser.at(offset);
-            let start = parser.nodes.len();
+            let start = parser.open();
             while parser.peek_non_space().kind != TokenKind::Eof {
                 match parser.text_or_action()? {
-                    Item::Node(node) => parser.nodes.push(node),
-                    item => return Ok((List { at, node: parser.nodes.split_off(start) }, item)),
+                    Item::Node(node) => parser.push(node),
+                    item => return Ok((parser.close(at, start), item)),
                 }
             }
             Err(parser.error("unexpected EOF"))
@@ -86,7 +87,7 @@ impl Parser<'_> {
         self.check_size()?;
         let token = self.next_non_space();
         match token.kind {
-            TokenKind::Text => Ok(Item::Node(self.spanned(token.start, NodeKind::Text(self.text(token))))),
+            TokenKind::Text => Ok(Item::Node(self.node(token.start, NodeKind::Text(token.span())))),
             TokenKind::LeftDelim => {
                 self.tree.action = Some(token.start);
                 let item = self.action()?;
@@ -126,7 +127,7 @@ impl Parser<'_> {
         if self.tree.ranges == 0 {
             return Err(self.error(format!("{word} outside {{{{range}}}}")));
         }
-        Ok(self.spanned(token.start, node))
+        Ok(self.node(token.start, node))
     }
 
     fn otherwise(&mut self) -> Parsed<Item> {
@@ -155,8 +156,8 @@ impl Parser<'_> {
 
     fn branch_node(&mut self, word: Word, pipe: Pipe, body: List, otherwise: Option<List>) -> Node {
         let offset = pipe.at.offset;
-        let branch = Box::new(Branch { pipe, body, otherwise });
-        let mut node = self.spanned(0, word.node(branch));
+        let branch = Branch { pipe, body, otherwise };
+        let mut node = self.node(0, word.node(branch));
         node.at.offset = offset;
         node
     }
@@ -172,7 +173,9 @@ impl Parser<'_> {
             self.next();
             let at = self.at(offset);
             let node = self.nested(|parser| parser.branch(word))?;
-            return Ok(List { at, node: vec![node] });
+            let start = self.open();
+            self.push(node);
+            return Ok(self.close(at, start));
         }
         let (body, end) = self.block_body()?;
         match end {
@@ -198,7 +201,7 @@ impl Parser<'_> {
         })?;
         match unexpected {
             Some(end) => Err(self.error(format!("unexpected {end} in {CONTEXT}"))),
-            None => Ok(self.spanned(token.start, NodeKind::Template { name, pipe: Some(Box::new(pipe)) })),
+            None => Ok(self.node(token.start, NodeKind::Template { name, pipe: Some(pipe) })),
         }
     }
 
@@ -210,9 +213,9 @@ impl Parser<'_> {
         let mut pipe = None;
         if self.next_non_space().kind != TokenKind::RightDelim {
             self.put_back();
-            pipe = Some(Box::new(self.pipeline(CONTEXT, TokenKind::RightDelim)?));
+            pipe = Some(self.pipeline(CONTEXT, TokenKind::RightDelim)?);
         }
-        Ok(self.spanned(token.start, NodeKind::Template { name, pipe }))
+        Ok(self.node(token.start, NodeKind::Template { name, pipe }))
     }
 
     fn template_name(&mut self, token: Token, context: &str) -> Parsed<Str> {
@@ -240,7 +243,7 @@ impl Word {
         }
     }
 
-    fn node(self, branch: Box<Branch>) -> NodeKind {
+    fn node(self, branch: Branch) -> NodeKind {
         match self {
             Self::If => NodeKind::If(branch),
             Self::With => NodeKind::With(branch),

@@ -1,19 +1,22 @@
 //! The state of an execution, and what functions see of it.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use crate::template::ast::{self, At};
+use foldhash::fast::RandomState;
+use memchr::memmem;
+
+use crate::template::ast::{At, Code};
 use crate::template::error::Spot;
 use crate::template::function::{Engine, Function, FunctionError};
-use crate::template::lexer::newlines;
+use crate::template::lexer::{newlines, wide};
 use crate::template::limits::{Limit, Limits};
-use crate::template::names::Names;
 use crate::template::operand::Operand;
 use crate::template::parser;
 use crate::template::quote::quote;
 use crate::template::set::{self, Run, Set, Template, Templates};
+use crate::template::workspace::Workspace;
 use crate::template::{Error, ErrorKind, budget};
 use crate::value::meter::{self, Held};
 use crate::value::{Str, Value};
@@ -43,9 +46,25 @@ pub(crate) struct Evaluator<'a> {
     max_output: usize,
     depth: usize,
     /// Templates that functions are executing, with how often each is.
-    executing: BTreeMap<Str, usize>,
+    executing: HashMap<Str, usize, RandomState>,
     /// Texts that were executed, so that each is parsed once. Unless they define templates, those parsed are good for ever.
-    parsed: BTreeMap<(Str, Str), (Arc<Templates>, Held)>,
+    parsed: HashMap<(Str, Str), (Arc<Templates>, Held), RandomState>,
+    workspace: Workspace,
+}
+
+/// Where something is evaluated.
+#[derive(Clone, Copy)]
+pub(crate) struct Scope<'a> {
+    /// The file whose nodes are evaluated.
+    pub(crate) code: &'a Code,
+    pub(crate) dot: &'a Operand,
+}
+
+impl<'a> Scope<'a> {
+    /// The same place with another dot.
+    pub(crate) fn with(self, dot: &'a Operand) -> Self {
+        Self { dot, ..self }
+    }
 }
 
 /// How many texts given to [`Engine::execute_text`] an execution remembers.
@@ -76,8 +95,9 @@ impl<'a> Evaluator<'a> {
             limits,
             max_output,
             depth: 0,
-            executing: BTreeMap::new(),
-            parsed: BTreeMap::new(),
+            executing: HashMap::default(),
+            parsed: HashMap::default(),
+            workspace: Workspace::default(),
         }
     }
 
@@ -95,7 +115,7 @@ impl<'a> Evaluator<'a> {
     #[cold]
     pub(crate) fn error_of(&self, kind: ErrorKind) -> Error {
         let Some(template) = &self.template else { return Error::new(kind) };
-        let (at, node) = ast::find(&template.root, self.at.id).unwrap_or_default_at(self.at);
+        let (at, node) = template.code.find(template.root, self.at.id).unwrap_or_default_at(self.at);
         let text: &[u8] = &template.file.text;
         let before = text.get(..usize::try_from(at.offset).unwrap_or(usize::MAX)).unwrap_or(text);
         let line_start = before.iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
@@ -174,12 +194,12 @@ impl<'a> Evaluator<'a> {
 
     // Variables
 
-    pub(crate) fn var(&self, slot: usize) -> Option<&Operand> {
-        self.vars.get(self.frame + slot)?.as_ref()
+    pub(crate) fn var(&self, slot: u32) -> Option<&Operand> {
+        self.vars.get(self.frame + wide(slot))?.as_ref()
     }
 
-    pub(crate) fn set_var(&mut self, slot: usize, value: Operand) {
-        if let Some(var) = self.vars.get_mut(self.frame + slot) {
+    pub(crate) fn set_var(&mut self, slot: u32, value: Operand) {
+        if let Some(var) = self.vars.get_mut(self.frame + wide(slot)) {
             *var = Some(value);
         }
     }
@@ -211,7 +231,7 @@ impl<'a> Evaluator<'a> {
         self.vars.push(Some(dot.clone()));
         self.vars.resize(self.frame + template.slots, None);
         let outer = self.template.replace(Arc::clone(template));
-        let result = self.list(&template.root, dot);
+        let result = self.list(template.root, Scope { code: &template.code, dot });
         self.template = outer;
         self.vars.truncate(self.frame);
         self.frame = frame;
@@ -221,7 +241,9 @@ impl<'a> Evaluator<'a> {
 
     /// The templates in `text`, parsed or remembered.
     fn parsed(&mut self, name: &str, text: &Str) -> Result<Arc<Templates>, FunctionError> {
-        let key = (Str::from(name), text.clone());
+        // Nearly always the name of the set.
+        let own = self.set.name();
+        let key = (if *own == *name { own.clone() } else { name.into() }, text.clone());
         if let Some((parsed, _)) = self.parsed.get(&key) {
             return Ok(Arc::clone(parsed));
         }
@@ -229,7 +251,7 @@ impl<'a> Evaluator<'a> {
         if !meter::claim(text.len()) {
             return Err(FunctionError::Message(NO_ROOM.to_owned()));
         }
-        let parsed = set::parse(name, text.clone(), self.set.functions(), &mut Names::default());
+        let parsed = set::parse(name, text.clone(), self.set.functions(), &mut self.workspace);
         let parsed = Arc::new(parsed.map_err(|error| FunctionError::Message(error.to_string()))?);
         if self.parsed.len() < MAX_PARSED {
             let held = Held::new(text.len().saturating_add(parser::size_of(&parsed)));
@@ -240,8 +262,7 @@ impl<'a> Evaluator<'a> {
 
     /// What `parsed` adds to the templates that are there: an empty one does not hide another.
     fn overlay(&self, parsed: Arc<Templates>) -> Arc<Templates> {
-        let hides =
-            |(name, template): (&Str, &Arc<Template>)| !ast::is_empty(&template.root) || self.lookup(name).is_none();
+        let hides = |(name, template): (&Str, &Arc<Template>)| !template.is_empty() || self.lookup(name).is_none();
         if parsed.iter().all(hides) {
             return parsed;
         }
@@ -281,7 +302,7 @@ impl Engine for Evaluator<'_> {
     }
 
     fn execute_text(&mut self, name: &str, text: &Str, dot: Value) -> Result<Str, FunctionError> {
-        if !text.windows(2).any(|pair| pair == b"{{") {
+        if memmem::find(text, b"{{").is_none() {
             return Ok(text.clone());
         }
         let parsed = self.parsed(name, text)?;

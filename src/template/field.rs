@@ -3,8 +3,9 @@
 use std::any::Any;
 use std::rc::Rc;
 
-use crate::template::ast::{At, Callee, Command, Expr, ExprKind, Pipe, Target};
-use crate::template::eval::{Evaluated, Evaluator};
+use crate::template::Error;
+use crate::template::ast::{At, Callee, Command, Expr, ExprKind, Pipe, Span, Target};
+use crate::template::eval::{Evaluated, Evaluator, Scope};
 use crate::template::function::{Engine, FunctionError};
 use crate::template::operand::{Operand, map_element};
 use crate::value::{IntKind, Kind, Map, MapType, Method, Signature, Str, Value, duration};
@@ -13,7 +14,7 @@ use crate::value::{IntKind, Kind, Map, MapType, Method, Signature, Str, Value, d
 #[derive(Clone, Copy)]
 pub(crate) struct Args<'a> {
     /// For evaluating `exprs`.
-    pub(crate) dot: &'a Operand,
+    pub(crate) scope: Scope<'a>,
     pub(crate) exprs: &'a [Expr],
     /// The value of the command before it in the pipeline.
     pub(crate) last: Option<&'a Operand>,
@@ -40,8 +41,8 @@ impl Engine for Nowhere {
 }
 
 impl<'a> Args<'a> {
-    fn none(dot: &'a Operand) -> Self {
-        Self { dot, exprs: &[], last: None }
+    pub(crate) fn none(scope: Scope<'a>) -> Self {
+        Self { scope, exprs: &[], last: None }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -56,61 +57,63 @@ impl<'a> Args<'a> {
 
 impl Evaluator<'_> {
     /// The value of a pipeline, out of its interface; its variables are set.
-    pub(crate) fn pipe(&mut self, pipe: &Pipe, dot: &Operand) -> Evaluated<Operand> {
+    pub(crate) fn pipe(&mut self, pipe: Pipe, scope: Scope<'_>) -> Evaluated<Operand> {
         self.at = pipe.at;
         let mut value = None;
-        for command in &pipe.node.commands {
-            value = Some(self.command(command, dot, value.as_ref())?.unboxed());
+        for command in scope.code.commands(pipe) {
+            value = Some(self.command(*command, scope, value.as_ref())?.unboxed());
         }
         let value = value.unwrap_or_default();
-        for target in &pipe.node.targets {
-            self.bind(target, pipe.node.binding, value.clone())?;
+        for target in scope.code.targets(pipe) {
+            self.bind(*target, pipe.binding, scope, value.clone())?;
         }
         Ok(value)
     }
 
-    fn command(&mut self, command: &Command, dot: &Operand, last: Option<&Operand>) -> Evaluated<Operand> {
-        let Some((word, exprs)) = command.node.split_first() else { return Ok(Operand::NONE) };
-        let args = Args { dot, exprs, last };
-        match &word.node {
+    fn command(&mut self, command: Command, scope: Scope<'_>, last: Option<&Operand>) -> Evaluated<Operand> {
+        let Some((word, exprs)) = scope.code.words(command).split_first() else { return Ok(Operand::NONE) };
+        let args = Args { scope, exprs, last };
+        match &word.kind {
             ExprKind::Field(path) => {
                 self.at = word.at;
-                self.field_chain(dot, path, word.at, args)
+                self.field_chain(scope.dot, *path, word.at, args)
             }
-            ExprKind::Variable { target, fields } => self.variable(word, target, fields, args),
+            ExprKind::Variable { target, fields } => self.variable(word, *target, *fields, args),
             ExprKind::Function { name, callee } => {
                 self.at = word.at;
-                self.call(name, callee, command.at, args)
+                self.call(scope.code.text(*name), callee, command.at, args)
             }
-            ExprKind::Chain { base, fields } => self.chain(word, base, fields, args),
+            ExprKind::Chain { base, fields } => self.chain(word, base, *fields, args),
             ExprKind::Pipe(pipe) => {
                 self.refuse_args(word, args)?;
-                self.deeper(|evaluator| evaluator.pipe(pipe, dot))
+                self.deeper(|evaluator| evaluator.pipe(*pipe, scope))
             }
             _ => {
                 self.at = word.at;
                 self.refuse_args(word, args)?;
-                self.literal(word, dot)
+                self.literal(word, scope)
             }
         }
     }
 
-    fn literal(&mut self, word: &Expr, dot: &Operand) -> Evaluated<Operand> {
-        match &word.node {
-            ExprKind::Dot => Ok(dot.clone()),
+    fn literal(&mut self, word: &Expr, scope: Scope<'_>) -> Evaluated<Operand> {
+        match &word.kind {
+            ExprKind::Dot => Ok(scope.dot.clone()),
             ExprKind::Nil => Err(self.error("nil is not a command")),
-            _ => self.constant(word).map(Operand::plain),
+            _ => self.constant(word, scope).map(Operand::plain),
         }
     }
 
     /// The value of a literal where any type will do.
-    pub(crate) fn constant(&mut self, literal: &Expr) -> Evaluated<Value> {
+    pub(crate) fn constant(&mut self, literal: &Expr, scope: Scope<'_>) -> Evaluated<Value> {
         self.at = literal.at;
-        match &literal.node {
+        match &literal.kind {
             ExprKind::Bool(b) => Ok(Value::Bool(*b)),
             ExprKind::String { text, .. } => Ok(Value::String(text.clone())),
-            ExprKind::Number(number) => number.ideal().map_err(|message| self.error(message)),
-            _ => Err(self.error(format!("can't evaluate command {literal}"))),
+            ExprKind::Number { number, written } => {
+                number.ideal(scope.code.text(*written)).map_err(|message| self.error(message))
+            }
+            _ => Err(self.error(format!("can't evaluate command {}", scope.code.show(literal)))),
         }
     }
 
@@ -118,19 +121,13 @@ impl Evaluator<'_> {
         if args.is_empty() {
             return Ok(());
         }
-        Err(self.error(format!("can't give argument to non-function {word}")))
+        Err(self.error(format!("can't give argument to non-function {}", args.scope.code.show(word))))
     }
 
-    pub(crate) fn variable(
-        &mut self,
-        word: &Expr,
-        target: &Target,
-        fields: &[Str],
-        args: Args<'_>,
-    ) -> Evaluated<Operand> {
+    pub(crate) fn variable(&mut self, word: &Expr, target: Target, fields: Span, args: Args<'_>) -> Evaluated<Operand> {
         self.at = word.at;
         let value = target.slot.and_then(|slot| self.var(slot)).cloned();
-        let Some(value) = value else { return Err(self.error(format!("undefined variable: {}", target.name))) };
+        let Some(value) = value else { return Err(self.undefined_variable(target, args.scope)) };
         if fields.is_empty() {
             self.refuse_args(word, args)?;
             return Ok(value);
@@ -138,15 +135,20 @@ impl Evaluator<'_> {
         self.field_chain(&value, fields, word.at, args)
     }
 
-    pub(crate) fn chain(&mut self, word: &Expr, base: &Expr, fields: &[Str], args: Args<'_>) -> Evaluated<Operand> {
+    #[cold]
+    pub(crate) fn undefined_variable(&self, target: Target, scope: Scope<'_>) -> Error {
+        self.error(format!("undefined variable: {}", Str::from(scope.code.text(target.name))))
+    }
+
+    pub(crate) fn chain(&mut self, word: &Expr, base: &Expr, fields: Span, args: Args<'_>) -> Evaluated<Operand> {
         self.at = word.at;
-        let base = match &base.node {
+        let base = match &base.kind {
             ExprKind::Pipe(pipe) => {
                 self.at = base.at;
-                self.deeper(|evaluator| evaluator.pipe(pipe, args.dot))?
+                self.deeper(|evaluator| evaluator.pipe(*pipe, args.scope))?
             }
-            ExprKind::Function { name, callee } => self.function_word(base, name, callee, args.dot)?,
-            _ => return Err(self.error(format!("can't evaluate {word}"))),
+            ExprKind::Function { name, callee } => self.function_word(base, *name, callee, args.scope)?,
+            _ => return Err(self.error(format!("can't evaluate {}", args.scope.code.show(word)))),
         };
         self.field_chain(&base, fields, word.at, args)
     }
@@ -155,51 +157,53 @@ impl Evaluator<'_> {
     pub(crate) fn function_word(
         &mut self,
         word: &Expr,
-        name: &Str,
+        name: Span,
         callee: &Callee,
-        dot: &Operand,
+        scope: Scope<'_>,
     ) -> Evaluated<Operand> {
         self.at = word.at;
-        self.call(name, callee, word.at, Args::none(dot))
+        self.call(scope.code.text(name), callee, word.at, Args::none(scope))
     }
 
     /// `.a.b.c` of `receiver`; the last may be a method, which gets the arguments.
     pub(crate) fn field_chain(
         &mut self,
         receiver: &Operand,
-        path: &[Str],
+        path: Span,
         node: At,
         args: Args<'_>,
     ) -> Evaluated<Operand> {
-        let Some((last, way)) = path.split_last() else { return Ok(receiver.clone()) };
+        let way = args.scope.code.text(path).strip_prefix(b".").unwrap_or_default();
+        let (mut way, mut receiver) = (way, receiver);
         let mut held;
-        let mut receiver = receiver;
-        for name in way {
-            held = self.field(receiver, name, node, Args::none(args.dot))?;
+        while let Some(dot) = memchr::memchr(b'.', way) {
+            let (name, rest) = way.split_at(dot);
+            held = self.field(receiver, name, node, Args::none(args.scope))?;
             receiver = &held;
+            way = rest.get(1..).unwrap_or_default();
         }
-        self.field(receiver, last, node, args)
+        self.field(receiver, way, node, args)
     }
 
-    fn field(&mut self, receiver: &Operand, name: &Str, node: At, args: Args<'_>) -> Evaluated<Operand> {
+    fn field(&mut self, receiver: &Operand, name: &[u8], node: At, args: Args<'_>) -> Evaluated<Operand> {
         match &receiver.value {
             Value::Map(map) => {
                 if let Some(method) = map.method(name) {
                     return self.call_method(name, method, node, args);
                 }
                 if map.map_type() == MapType::Values
-                    && **name == *b"YAML"
+                    && name == b"YAML"
                     && let Some(method) = self.values_yaml(map)
                 {
                     return self.call_method(name, method, node, args);
                 }
                 if !args.is_empty() {
-                    return Err(self.error(format!("{name} is not a method but has arguments")));
+                    return Err(self.error(format!("{} is not a method but has arguments", Str::from(name))));
                 }
                 Ok(map_element(map, name))
             }
             Value::Nil if receiver.is_none() => Ok(Operand::NONE),
-            Value::Nil => Err(self.error(format!("nil pointer evaluating interface {{}}.{name}"))),
+            Value::Nil => Err(self.error(format!("nil pointer evaluating interface {{}}.{}", Str::from(name)))),
             Value::Object(_) => self.object_field(receiver, name, node, args),
             Value::Int(int) if int.kind() == IntKind::Duration => match duration::method(int.bits(), name) {
                 Some(method) => self.call_method(name, method, node, args),
@@ -217,9 +221,9 @@ impl Evaluator<'_> {
         Some(Method { signature: Signature { params: Vec::new(), variadic: None }, call: Box::new(call) })
     }
 
-    fn object_field(&mut self, receiver: &Operand, name: &Str, node: At, args: Args<'_>) -> Evaluated<Operand> {
+    fn object_field(&mut self, receiver: &Operand, name: &[u8], node: At, args: Args<'_>) -> Evaluated<Operand> {
         let Value::Object(object) = &receiver.value else { return Err(self.no_field(receiver, name)) };
-        let text = name.to_text();
+        let text = String::from_utf8_lossy(name);
         if let Some(method) = Rc::clone(object).method(&text) {
             return self.call_method(name, method, node, args);
         }
@@ -231,10 +235,11 @@ impl Evaluator<'_> {
             Kind::Map => "is not a method but has arguments",
             _ => "has arguments but cannot be invoked as function",
         };
-        Err(self.error(format!("{name} {what}")))
+        Err(self.error(format!("{text} {what}")))
     }
 
-    fn no_field(&self, receiver: &Operand, name: &Str) -> crate::template::Error {
+    fn no_field(&self, receiver: &Operand, name: &[u8]) -> Error {
+        let name = Str::from(name);
         self.error(format!("can't evaluate field {name} in type {}", receiver.type_name()))
     }
 }

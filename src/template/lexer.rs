@@ -2,6 +2,7 @@
 //!
 //! Trim markers are carried out here: the parser never sees the white space they remove. Comments are dropped.
 
+use crate::template::ast::Span;
 use crate::template::quote::{is_alphanumeric, is_print, quote};
 use crate::value::decode_utf8;
 
@@ -101,6 +102,10 @@ pub(crate) struct Token {
 impl Token {
     /// What stands in a parser's buffer before it has read anything.
     pub(crate) const NONE: Self = Self { kind: TokenKind::Eof, start: 0, end: 0 };
+
+    pub(crate) fn span(self) -> Span {
+        Span { start: self.start, end: self.end }
+    }
 }
 
 /// Reads a template's text token by token.
@@ -159,7 +164,7 @@ impl<'t> Lexer<'t> {
 
     /// A part of the text.
     pub(crate) fn between(&self, start: u32, end: u32) -> &'t [u8] {
-        self.input.get(offset(start)..offset(end)).unwrap_or_default()
+        self.input.get(wide(start)..wide(end)).unwrap_or_default()
     }
 
     /// The line of a place in the text, from 1.
@@ -533,12 +538,12 @@ fn is_space_byte(byte: u8) -> bool {
 }
 
 /// A place in a text as tokens and nodes hold it; longer texts are not parsed.
-fn narrow(at: usize) -> u32 {
+pub(crate) fn narrow(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }
 
 /// A place in a text as slices take it.
-pub(crate) fn offset(at: u32) -> usize {
+pub(crate) fn wide(at: u32) -> usize {
     usize::try_from(at).unwrap_or(usize::MAX)
 }
 

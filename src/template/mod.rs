@@ -35,6 +35,7 @@ mod set;
 mod trace;
 mod verbs;
 mod walk;
+mod workspace;
 
 #[cfg(test)]
 mod tests;

@@ -8,8 +8,6 @@ use crate::value::{Kind, Object, Str, Value, format_float};
 /// A number literal and every reading it allows.
 #[derive(Clone, Debug)]
 pub(crate) struct Number {
-    /// As it was written.
-    pub(crate) text: Str,
     /// The literal as a signed integer.
     pub(crate) int: Option<i64>,
     /// As an unsigned integer.
@@ -30,9 +28,7 @@ pub(crate) struct Complex {
 }
 
 impl Number {
-    fn empty(text: &[u8]) -> Self {
-        Self { text: text.into(), int: None, uint: None, float: None, complex: None }
-    }
+    const EMPTY: Self = Self { int: None, uint: None, float: None, complex: None };
 
     /// The character constant `literal`, with its quotes.
     pub(crate) fn from_char(literal: &[u8]) -> Result<Self, String> {
@@ -42,7 +38,7 @@ impl Number {
         }
         #[expect(clippy::cast_precision_loss, reason = "a rune fits")]
         let float = rune as f64;
-        Ok(Self { int: Some(rune), uint: Some(rune.cast_unsigned()), float: Some(float), ..Self::empty(literal) })
+        Ok(Self { int: Some(rune), uint: Some(rune.cast_unsigned()), float: Some(float), ..Self::EMPTY })
     }
 
     /// `1+2i`
@@ -57,7 +53,7 @@ impl Number {
         let parts = split.last().and_then(|index| text.split_at_checked(index));
         let parts = parts.and_then(|(re, im)| Some((re, im.strip_suffix('i')?)));
         let (re, im) = parts.ok_or_else(|| NO_COMPLEX.to_owned())?;
-        Ok(Self::empty(literal).with_complex(Complex { re: complex_part(re)?, im: complex_part(im)? }))
+        Ok(Self::EMPTY.with_complex(Complex { re: complex_part(re)?, im: complex_part(im)? }))
     }
 
     fn with_complex(mut self, complex: Complex) -> Self {
@@ -72,7 +68,7 @@ impl Number {
 
     /// A simple number, which may be imaginary.
     pub(crate) fn from_text(literal: &[u8]) -> Result<Self, String> {
-        let mut number = Self::empty(literal);
+        let mut number = Self::EMPTY;
         if let Some(im) = literal.strip_suffix(b"i").and_then(parse_float) {
             return Ok(number.with_complex(Complex { re: 0.0, im }));
         }
@@ -101,18 +97,17 @@ impl Number {
         Ok(number)
     }
 
-    /// The constant where no type is asked for: what its syntax says. `Err` if it fits no type.
-    pub(crate) fn ideal(&self) -> Result<Value, String> {
+    /// The constant where no type is asked for: what its syntax says, as it is `written`. `Err` if it fits no type.
+    pub(crate) fn ideal(&self, written: &[u8]) -> Result<Value, String> {
         if let Some(complex) = self.complex {
             return Ok(Value::object(complex));
         }
-        let hex =
-            matches!(&*self.text, [b'0', b'x' | b'X', _, ..]) && !self.text.iter().any(|b| matches!(b, b'p' | b'P'));
-        let rune = self.text.first() == Some(&b'\'');
+        let hex = matches!(written, [b'0', b'x' | b'X', _, ..]) && !written.iter().any(|b| matches!(b, b'p' | b'P'));
+        let rune = written.first() == Some(&b'\'');
         match (self.float, self.int) {
-            (Some(float), _) if !hex && !rune && is_float_syntax(&self.text) => Ok(Value::Float(float)),
+            (Some(float), _) if !hex && !rune && is_float_syntax(written) => Ok(Value::Float(float)),
             (_, Some(int)) => Ok(Value::int(int)),
-            _ => Err(format!("{} overflows int", self.text)),
+            _ => Err(format!("{} overflows int", Str::from(written))),
         }
     }
 }

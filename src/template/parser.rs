@@ -3,21 +3,20 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use crate::diagnostic::{Place, suggestion};
 use crate::template::ast::{
-    At, Binding, Callee, Command, Expr, ExprKind, List, Node, NodeKind, Path, Pipe, Pipeline, Spanned, Target, Text,
-    is_empty,
+    At, Binding, Callee, Command, Expr, ExprKind, List, Node, NodeKind, Pipe, Run, Span, Target,
 };
 use crate::template::builtins::Builtin;
 use crate::template::file::File;
 use crate::template::function::{Function, Functions};
-use crate::template::lexer::{Lexer, Token, TokenKind, offset};
-use crate::template::names::Names;
+use crate::template::lexer::{Lexer, Token, TokenKind, narrow, wide};
 use crate::template::number::Number;
 use crate::template::quote::{plainly_quoted, quote, unquote};
 use crate::template::set::{Template, Templates};
+use crate::template::workspace::Workspace;
 use crate::template::{Error, ErrorKind};
 use crate::value::{Str, decode_utf8, meter};
 
@@ -42,18 +41,15 @@ pub(crate) fn size_of(templates: &Templates) -> usize {
 pub(crate) struct Parser<'t> {
     lexer: Lexer<'t>,
     functions: &'t Functions,
-    names: &'t mut Names,
     file: &'t Arc<File>,
-    /// What was read of the commands and blocks that are open, innermost last.
-    words: Vec<Expr>,
-    pub(crate) nodes: Vec<Node>,
+    workspace: &'t mut Workspace,
     next_id: u32,
     nesting: usize,
-    templates: BTreeMap<Str, Arc<Template>>,
+    templates: BTreeMap<Str, Draft>,
     /// Where unknown functions are only collected: those found.
     unknown: Option<Vec<Error>>,
     /// What belongs to the template being parsed; a `define` inside has its own.
-    pub(crate) tree: Tree,
+    pub(crate) tree: Tree<'t>,
     /// The tokens read last, each at its number's remainder.
     tokens: [Token; LOOKAHEAD],
     /// How many tokens were read.
@@ -62,79 +58,80 @@ pub(crate) struct Parser<'t> {
     taken: usize,
 }
 
+/// A template whose file is still being read.
+struct Draft {
+    root: List,
+    slots: usize,
+    nodes: u32,
+}
+
 /// How many tokens are remembered: one more than are ever put back.
 const LOOKAHEAD: usize = 4;
 
 /// The state of one template's parsing.
-pub(crate) struct Tree {
+pub(crate) struct Tree<'t> {
     /// The token read last, whatever was put back.
     last: Token,
-    /// Declared variables by name with their slots; later ones hide earlier.
-    pub(crate) scope: Vec<(Str, usize)>,
+    /// Declared variables, each in the slot of its number; later ones hide earlier.
+    pub(crate) scope: SmallVec<[&'t [u8]; 8]>,
     /// Names that Go's parser takes for declared: those in scope, assigned ones, and those being declared.
-    pub(crate) known: Vec<Str>,
+    pub(crate) known: SmallVec<[&'t [u8]; 8]>,
     slots: usize,
     /// Where the action that is being read starts.
     pub(crate) action: Option<u32>,
     pub(crate) ranges: usize,
 }
 
-impl Tree {
+impl<'t> Tree<'t> {
     /// A template that starts behind the token `last`.
-    fn new(last: Token, dollar: &Str) -> Self {
-        Self { last, scope: vec![(dollar.clone(), 0)], known: vec![dollar.clone()], slots: 1, action: None, ranges: 0 }
+    fn new(last: Token) -> Self {
+        let dollar: SmallVec<[&[u8]; 8]> = smallvec![&b"$"[..]];
+        Self { last, scope: dollar.clone(), known: dollar, slots: 1, action: None, ranges: 0 }
     }
 
     /// Declares `name` and gives its slot.
-    fn declare(&mut self, name: Str) -> usize {
-        let slot = self.scope.len();
-        self.scope.push((name, slot));
+    fn declare(&mut self, name: &'t [u8]) -> u32 {
+        let slot = narrow(self.scope.len());
+        self.scope.push(name);
         self.slots = self.slots.max(self.scope.len());
         slot
     }
 
-    fn slot(&self, name: &[u8]) -> Option<usize> {
-        self.scope.iter().rev().find(|(known, _)| &**known == name).map(|(_, slot)| *slot)
+    fn slot(&self, name: &[u8]) -> Option<u32> {
+        self.scope.iter().rposition(|known| *known == name).map(narrow)
     }
 }
 
 /// Parses `file` into its main template and those it defines.
-pub(crate) fn parse<'t>(
-    file: &'t Arc<File>,
-    functions: &'t Functions,
-    names: &'t mut Names,
-) -> Parsed<BTreeMap<Str, Arc<Template>>> {
-    let mut parser = Parser::new(file, functions, names);
+pub(crate) fn parse(file: &Arc<File>, functions: &Functions, workspace: &mut Workspace) -> Parsed<Templates> {
+    let mut parser = Parser::new(file, functions, workspace);
     parser.file()?;
-    Ok(parser.templates)
+    Ok(parser.finish())
 }
 
 /// As far as `file` can be parsed, with everything that is wrong: functions nobody knows do not end it.
-pub(crate) fn parse_all(file: &Arc<File>, functions: &Functions) -> (BTreeMap<Str, Arc<Template>>, Vec<Error>) {
-    let mut names = Names::default();
-    let mut parser = Parser::new(file, functions, &mut names);
+pub(crate) fn parse_all(file: &Arc<File>, functions: &Functions) -> (Templates, Vec<Error>) {
+    let mut workspace = Workspace::default();
+    let mut parser = Parser::new(file, functions, &mut workspace);
     parser.unknown = Some(Vec::new());
     let end = parser.file();
-    let faults = parser.unknown.take().into_iter().flatten().chain(end.err());
-    let faults = faults.collect();
-    (parser.templates, faults)
+    let faults = parser.unknown.take().into_iter().flatten().chain(end.err()).collect();
+    (parser.finish(), faults)
 }
 
 impl<'t> Parser<'t> {
-    fn new(file: &'t Arc<File>, functions: &'t Functions, names: &'t mut Names) -> Self {
-        let tree = Tree::new(Token::NONE, &names.get(b"$"));
+    fn new(file: &'t Arc<File>, functions: &'t Functions, workspace: &'t mut Workspace) -> Self {
+        workspace.begin(file.text.clone());
         Self {
             lexer: Lexer::new(&file.text),
             functions,
-            names,
             file,
-            words: Vec::new(),
-            nodes: Vec::new(),
+            workspace,
             next_id: 0,
             nesting: 0,
             templates: BTreeMap::new(),
             unknown: None,
-            tree,
+            tree: Tree::new(Token::NONE),
             tokens: [Token::NONE; LOOKAHEAD],
             read: 0,
             taken: 0,
@@ -150,6 +147,16 @@ impl<'t> Parser<'t> {
         self.add(name, root)
     }
 
+    fn finish(self) -> Templates {
+        let code = Arc::new(self.workspace.code.take());
+        let finished = |(name, draft): (Str, Draft)| {
+            let Draft { root, slots, nodes } = draft;
+            let (file, code) = (Arc::clone(self.file), Arc::clone(&code));
+            (name.clone(), Arc::new(Template { name, file, code, root, slots, nodes }))
+        };
+        self.templates.into_iter().map(finished).collect()
+    }
+
     // Tokens
 
     pub(crate) fn next(&mut self) -> Token {
@@ -160,15 +167,21 @@ impl<'t> Parser<'t> {
 
     pub(crate) fn peek(&mut self) -> Token {
         if self.taken == self.read {
-            let token = self.lexer.token();
-            self.tree.last = token;
-            if let Some(place) = self.tokens.get_mut(self.read % LOOKAHEAD) {
-                *place = token;
-            }
-            self.read += 1;
-            return token;
+            return self.read();
         }
         self.tokens.get(self.taken % LOOKAHEAD).copied().unwrap_or(Token::NONE)
+    }
+
+    /// Kept apart: a token is looked at five times, and read once.
+    #[inline(never)]
+    fn read(&mut self) -> Token {
+        let token = self.lexer.token();
+        self.tree.last = token;
+        if let Some(place) = self.tokens.get_mut(self.read % LOOKAHEAD) {
+            *place = token;
+        }
+        self.read += 1;
+        token
     }
 
     pub(crate) fn put_back(&mut self) {
@@ -208,8 +221,8 @@ impl<'t> Parser<'t> {
     }
 
     /// Begins a template of its own, and gives the state of the one around it.
-    pub(crate) fn open_tree(&mut self) -> Tree {
-        let tree = Tree::new(self.tree.last, &self.names.get(b"$"));
+    pub(crate) fn open_tree(&mut self) -> Tree<'t> {
+        let tree = Tree::new(self.tree.last);
         std::mem::replace(&mut self.tree, tree)
     }
 
@@ -219,7 +232,7 @@ impl<'t> Parser<'t> {
         let Tree { last, .. } = self.tree;
         let line = self.lexer.line(last.start);
         let source = Arc::clone(self.file.source());
-        let place = Place::of(&source.text, offset(last.start), self.text_of(last).len());
+        let place = Place::of(&source.text, wide(last.start), self.text_of(last).len());
         Error::new(ErrorKind::Parse { source, line, message: message.into() }).token(Place { line, ..place })
     }
 
@@ -244,8 +257,26 @@ impl<'t> Parser<'t> {
         At { id: self.next_id, offset }
     }
 
-    pub(crate) fn spanned<T>(&mut self, offset: u32, node: T) -> Spanned<T> {
-        Spanned { at: self.at(offset), node }
+    pub(crate) fn node(&mut self, offset: u32, kind: NodeKind) -> Node {
+        Node { at: self.at(offset), kind }
+    }
+
+    fn expr(&mut self, offset: u32, kind: ExprKind) -> Expr {
+        Expr { at: self.at(offset), kind }
+    }
+
+    /// Where the nodes of a block begin, for [`Parser::close`].
+    pub(crate) fn open(&self) -> usize {
+        self.workspace.nodes.len()
+    }
+
+    pub(crate) fn push(&mut self, node: Node) {
+        self.workspace.nodes.push(node);
+    }
+
+    /// The block of the nodes that were pushed since `start`.
+    pub(crate) fn close(&mut self, at: At, start: usize) -> List {
+        List { at, nodes: self.workspace.close_nodes(start) }
     }
 
     /// Refuses a tree that would take more memory than there is.
@@ -267,31 +298,26 @@ impl<'t> Parser<'t> {
 
     /// Adds the template `name`, whose tree is `root`, to what the text defines.
     pub(crate) fn add(&mut self, name: Str, root: List) -> Parsed<()> {
-        let template = Template {
-            name: name.clone(),
-            file: Arc::clone(self.file),
-            root,
-            slots: self.tree.slots,
-            nodes: self.next_id,
-        };
+        let draft = Draft { root, slots: self.tree.slots, nodes: self.next_id };
+        let code = &self.workspace.code;
         match self.templates.get(&name) {
-            Some(old) if !is_empty(&old.root) => {
-                if !is_empty(&template.root) {
+            Some(old) if !code.is_empty(old.root) => {
+                if !code.is_empty(root) {
                     return Err(self.error(format!("template: multiple definition of template {}", quote(&name))));
                 }
             }
             _ => {
-                self.templates.insert(name, Arc::new(template));
+                self.templates.insert(name, draft);
             }
         }
         Ok(())
     }
 
     /// An action that is no control structure; its first token is put back.
-    pub(crate) fn plain_action(&mut self) -> Parsed<Spanned<NodeKind>> {
+    pub(crate) fn plain_action(&mut self) -> Parsed<Node> {
         let offset = self.peek().start;
         let pipe = self.pipeline("command", TokenKind::RightDelim)?;
-        Ok(self.spanned(offset, NodeKind::Action(pipe)))
+        Ok(self.node(offset, NodeKind::Action(pipe)))
     }
 
     /// Declarations, and commands with `|` between them, up to `end`.
@@ -301,7 +327,7 @@ impl<'t> Parser<'t> {
             self.at(offset)
         };
         let (names, binding) = self.targets(context)?;
-        let mut commands = SmallVec::new();
+        let start = self.workspace.commands.len();
         loop {
             let token = self.next_non_space();
             if token.kind == end {
@@ -311,24 +337,31 @@ impl<'t> Parser<'t> {
                 return Err(self.unexpected(token, context));
             }
             self.put_back();
-            commands.push(self.command()?);
+            let command = self.command()?;
+            self.workspace.commands.push(command);
         }
-        self.check_commands(&commands, context)?;
-        let targets = names.into_iter().map(|name| self.target(name, binding)).collect();
-        Ok(Spanned { at, node: Pipeline { targets, binding, commands } })
+        self.check_commands(start, context)?;
+        let targets = if names.is_empty() { Run::default() } else { self.set_targets(&names, binding) };
+        Ok(Pipe { at, targets, binding, commands: self.workspace.close_commands(start) })
+    }
+
+    fn set_targets(&mut self, names: &[Token], binding: Binding) -> Run<Target> {
+        let targets: SmallVec<[Target; 2]> = names.iter().map(|name| self.target(*name, binding)).collect();
+        Run::add(&mut self.workspace.code.targets, targets)
     }
 
     /// A variable is in scope only after its pipeline: `$x := $x` reads the outer one.
-    fn target(&mut self, name: Str, binding: Binding) -> Target {
+    fn target(&mut self, name: Token, binding: Binding) -> Target {
+        let text = self.text_of(name);
         let slot = match binding {
-            Binding::Declare => Some(self.tree.declare(name.clone())),
-            Binding::Assign => self.tree.slot(&name),
+            Binding::Declare => Some(self.tree.declare(text)),
+            Binding::Assign => self.tree.slot(text),
         };
-        Target { name, slot }
+        Target { name: name.span(), slot }
     }
 
-    fn targets(&mut self, context: &str) -> Parsed<(Vec<Str>, Binding)> {
-        let mut names = Vec::new();
+    fn targets(&mut self, context: &str) -> Parsed<(SmallVec<[Token; 2]>, Binding)> {
+        let mut names = SmallVec::new();
         loop {
             let variable = self.peek_non_space();
             if variable.kind != TokenKind::Variable {
@@ -339,7 +372,8 @@ impl<'t> Parser<'t> {
             let next = self.peek_non_space();
             if matches!(next.kind, TokenKind::Assign | TokenKind::Declare) {
                 self.next_non_space();
-                names.push(self.know(variable));
+                self.tree.known.push(self.text_of(variable));
+                names.push(variable);
                 let assigns = next.kind == TokenKind::Assign;
                 return Ok((names, if assigns { Binding::Assign } else { Binding::Declare }));
             }
@@ -349,7 +383,8 @@ impl<'t> Parser<'t> {
                 return Ok((names, Binding::Declare));
             }
             self.next_non_space();
-            names.push(self.know(variable));
+            self.tree.known.push(self.text_of(variable));
+            names.push(variable);
             if context != "range" || names.len() > 1 {
                 return Err(self.error(format!("too many declarations in {context}")));
             }
@@ -360,18 +395,15 @@ impl<'t> Parser<'t> {
         }
     }
 
-    fn know(&mut self, variable: Token) -> Str {
-        let name = self.names.get(self.text_of(variable));
-        self.tree.known.push(name.clone());
-        name
-    }
-
-    fn check_commands(&self, commands: &[Command], context: &str) -> Parsed<()> {
+    /// Checks the commands of a pipeline, which begin at `start`.
+    fn check_commands(&self, start: usize, context: &str) -> Parsed<()> {
+        let Workspace { commands, code, .. } = &*self.workspace;
+        let commands = commands.get(start..).unwrap_or_default();
         if commands.is_empty() {
             return Err(self.error(format!("missing value for {context}")));
         }
         // Only the first command may be a plain value.
-        let literal = |command: &Command| command.node.first().is_some_and(|word| word.node.is_literal());
+        let literal = |command: &Command| code.words(*command).first().is_some_and(|word| word.kind.is_literal());
         match commands.iter().skip(1).position(literal) {
             Some(index) => Err(self.error(format!("non executable command in pipeline stage {}", index + 2))),
             None => Ok(()),
@@ -384,12 +416,12 @@ impl<'t> Parser<'t> {
             let offset = self.peek_non_space().start;
             self.at(offset)
         };
-        let start = self.words.len();
+        let start = self.workspace.words.len();
         loop {
             self.check_size()?;
             self.peek_non_space();
             let operand = self.operand()?;
-            self.words.extend(operand);
+            self.workspace.words.extend(operand);
             let token = self.next();
             match token.kind {
                 TokenKind::Space => continue,
@@ -399,11 +431,11 @@ impl<'t> Parser<'t> {
             }
             break;
         }
-        let words = self.words.split_off(start);
+        let words = self.workspace.close_words(start);
         if words.is_empty() {
             return Err(self.error("empty command"));
         }
-        Ok(Spanned { at, node: words })
+        Ok(Command { at, words })
     }
 
     /// A term and the fields behind it; nothing if none comes next.
@@ -414,49 +446,48 @@ impl<'t> Parser<'t> {
             return Ok(Some(term));
         }
         let fields = self.fields();
-        if term.node.is_literal() {
-            return Err(self.error(format!("unexpected . after term {}", quote(term.to_string().as_bytes()))));
+        if term.kind.is_literal() {
+            let term = self.workspace.code.show(&term).to_string();
+            return Err(self.error(format!("unexpected . after term {}", quote(term.as_bytes()))));
         }
-        let node = match term.node {
+        let kind = match term.kind {
             ExprKind::Variable { target, .. } => ExprKind::Variable { target, fields },
             _ => ExprKind::Chain { base: Box::new(term), fields },
         };
-        Ok(Some(self.spanned(first.start, node)))
+        Ok(Some(self.expr(first.start, kind)))
     }
 
     fn term(&mut self) -> Parsed<Option<Expr>> {
         let token = self.next_non_space();
-        let node = match token.kind {
+        let kind = match token.kind {
             TokenKind::Identifier => self.function(token)?,
             TokenKind::Dot => ExprKind::Dot,
             TokenKind::Nil => ExprKind::Nil,
             TokenKind::Variable => self.variable(token)?,
             TokenKind::Field => return Ok(Some(self.field(token))),
             TokenKind::Bool => ExprKind::Bool(self.text_of(token) == b"true"),
-            TokenKind::CharConstant => self.number(Number::from_char(self.text_of(token)))?,
-            TokenKind::Complex => self.number(Number::from_complex(self.text_of(token)))?,
-            TokenKind::Number => self.number(Number::from_text(self.text_of(token)))?,
+            TokenKind::CharConstant => self.number(token, Number::from_char)?,
+            TokenKind::Complex => self.number(token, Number::from_complex)?,
+            TokenKind::Number => self.number(token, Number::from_text)?,
             TokenKind::LeftParen => {
                 let pipe = self.nested(|parser| parser.pipeline("parenthesized pipeline", TokenKind::RightParen))?;
-                return Ok(Some(Spanned { at: pipe.at, node: ExprKind::Pipe(Box::new(pipe)) }));
+                return Ok(Some(Expr { at: pipe.at, kind: ExprKind::Pipe(pipe) }));
             }
             TokenKind::String | TokenKind::RawString => {
-                let written = self.text_of(token);
-                let literal = plainly_quoted(written).is_none().then(|| written.into());
-                ExprKind::String { text: self.unquoted(token)?, literal }
+                ExprKind::String { text: self.unquoted(token)?, written: token.span() }
             }
             _ => {
                 self.put_back();
                 return Ok(None);
             }
         };
-        Ok(Some(self.spanned(token.start, node)))
+        Ok(Some(self.expr(token.start, kind)))
     }
 
     pub(crate) fn unquoted(&mut self, token: Token) -> Parsed<Str> {
         let written = self.text_of(token);
         if let Some(text) = plainly_quoted(written) {
-            return Ok(self.names.get(text));
+            return Ok(self.workspace.names.get(text));
         }
         unquote(written).ok_or_else(|| self.error("invalid syntax"))
     }
@@ -467,36 +498,33 @@ impl<'t> Parser<'t> {
         let at = if second.kind == TokenKind::Field { second } else { first };
         self.put_back();
         let fields = self.fields();
-        self.spanned(at.start, ExprKind::Field(fields))
+        self.expr(at.start, ExprKind::Field(fields))
     }
 
     /// The fields that come next, without spaces between them.
-    fn fields(&mut self) -> Path {
+    fn fields(&mut self) -> Span {
         let start = self.peek().start;
         let mut end = start;
         while self.peek().kind == TokenKind::Field {
             end = self.next().end;
         }
-        self.names.path(self.lexer.between(start, end))
+        Span { start, end }
     }
 
-    /// A part of the file's text.
-    pub(crate) fn text(&self, token: Token) -> Text {
-        Text { file: self.file.text.clone(), start: token.start, end: token.end }
-    }
-
-    fn number(&self, number: Result<Number, String>) -> Parsed<ExprKind> {
-        number.map(|number| ExprKind::Number(Box::new(number))).map_err(|message| self.error(message))
+    fn number(&self, token: Token, read: fn(&[u8]) -> Result<Number, String>) -> Parsed<ExprKind> {
+        match read(self.text_of(token)) {
+            Ok(number) => Ok(ExprKind::Number { number: Box::new(number), written: token.span() }),
+            Err(message) => Err(self.error(message)),
+        }
     }
 
     fn function(&mut self, token: Token) -> Parsed<ExprKind> {
-        let word = self.text_of(token);
-        if let Some((name, callee)) = self.names.callee(word, self.functions) {
+        let (word, name) = (self.text_of(token), token.span());
+        if let Some(callee) = self.workspace.names.callee(word, self.functions) {
             return Ok(ExprKind::Function { name, callee });
         }
-        let name = Str::from(word);
         let known = self.functions.iter().map(Function::name).chain(Builtin::NAMES);
-        let near = suggestion(&name.to_text(), known).map(str::to_owned);
+        let near = suggestion(&Str::from(word).to_text(), known).map(str::to_owned);
         let error = self.error(format!("function {} not defined", quote(word))).near(near);
         let Some(unknown) = &mut self.unknown else { return Err(error) };
         unknown.push(error);
@@ -504,12 +532,12 @@ impl<'t> Parser<'t> {
     }
 
     fn variable(&mut self, token: Token) -> Parsed<ExprKind> {
-        let name = self.names.get(self.text_of(token));
+        let name = self.text_of(token);
         if !self.tree.known.contains(&name) {
-            return Err(self.error(format!("undefined variable {}", quote(&name))));
+            return Err(self.error(format!("undefined variable {}", quote(name))));
         }
-        let slot = self.tree.slot(&name);
-        Ok(ExprKind::Variable { target: Target { name, slot }, fields: self.names.path(b"") })
+        let target = Target { name: token.span(), slot: self.tree.slot(name) };
+        Ok(ExprKind::Variable { target, fields: Span { start: token.end, end: token.end } })
     }
 }
 

@@ -1,17 +1,19 @@
 //! Compiled templates.
 
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use foldhash::fast::RandomState;
+
 use crate::diagnostic::nearest;
-use crate::template::ast::{self, List};
+use crate::template::ast::{Code, List};
 use crate::template::eval::Evaluator;
 use crate::template::file::File;
 use crate::template::foreign::Foreign;
 use crate::template::function::Functions;
 use crate::template::limits::Limits;
-use crate::template::names::Names;
+use crate::template::workspace::Workspace;
 use crate::template::{Budget, Error, ErrorKind, budget, parser};
 use crate::value::{Str, Value};
 
@@ -21,11 +23,20 @@ pub(crate) struct Template {
     pub(crate) name: Str,
     /// The file it stands in.
     pub(crate) file: Arc<File>,
+    /// The nodes of that file.
+    pub(crate) code: Arc<Code>,
     pub(crate) root: List,
     /// How many variables it has at the same time.
     pub(crate) slots: usize,
     /// How many nodes of the file were read up to its end.
     pub(crate) nodes: u32,
+}
+
+impl Template {
+    /// Whether there is nothing in it but white space.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.code.is_empty(self.root)
+    }
 }
 
 /// Templates by name.
@@ -36,9 +47,9 @@ pub(crate) type Templates = BTreeMap<Str, Arc<Template>>;
 pub struct Set {
     name: Str,
     functions: Arc<Functions>,
-    templates: Arc<Templates>,
+    templates: Arc<HashMap<Str, Arc<Template>, RandomState>>,
     foreign: Arc<BTreeMap<Str, Arc<dyn Foreign>>>,
-    names: Names,
+    workspace: Workspace,
 }
 
 impl Set {
@@ -49,7 +60,7 @@ impl Set {
             functions,
             templates: Arc::default(),
             foreign: Arc::default(),
-            names: Names::default(),
+            workspace: Workspace::default(),
         }
     }
 
@@ -66,12 +77,20 @@ impl Set {
     /// # Errors
     /// [`ErrorKind::Parse`]; the set is then as it was.
     pub fn parse(&mut self, name: &str, text: impl Into<Str>) -> Result<(), Error> {
-        let parsed = parse(name, text.into(), &self.functions, &mut self.names)?;
+        let parsed = parse(name, text.into(), &self.functions, &mut self.workspace)?;
         let templates = Arc::make_mut(&mut self.templates);
         for (name, template) in parsed {
-            add(templates, name, template);
+            // As in Go, an empty one does not replace another.
+            if !templates.contains_key(&name) || !template.is_empty() {
+                templates.insert(name, template);
+            }
         }
         Ok(())
+    }
+
+    /// Frees what only parsing needs.
+    pub fn finish(&mut self) {
+        self.workspace = Workspace::default();
     }
 
     /// Adds a template of another language under `name`. A Go template of that name goes before it.
@@ -81,7 +100,9 @@ impl Set {
 
     /// The names of all Go templates, in byte order.
     pub fn names(&self) -> impl Iterator<Item = &Str> {
-        self.templates.keys()
+        let mut names: Vec<&Str> = self.templates.keys().collect();
+        names.sort_unstable();
+        names.into_iter()
     }
 
     /// Executes the template `name` with `dot`, and writes to `out`. `host` is what functions get from
@@ -132,15 +153,13 @@ impl std::fmt::Debug for Run<'_> {
 }
 
 /// Parses `text`, called `name`, into the templates it holds.
-pub(crate) fn parse(name: &str, text: Str, functions: &Functions, names: &mut Names) -> Result<Templates, Error> {
-    parser::parse(&Arc::new(File::new(name, text)), functions, names)
-}
-
-/// Adds a template as Go does: an empty one does not replace another.
-pub(crate) fn add(templates: &mut Templates, name: Str, template: Arc<Template>) {
-    if !templates.contains_key(&name) || !ast::is_empty(&template.root) {
-        templates.insert(name, template);
-    }
+pub(crate) fn parse(
+    name: &str,
+    text: Str,
+    functions: &Functions,
+    workspace: &mut Workspace,
+) -> Result<Templates, Error> {
+    parser::parse(&Arc::new(File::new(name, text)), functions, workspace)
 }
 
 /// The error of a template that does not exist.

@@ -67,7 +67,7 @@ pub fn survey(name: &str, text: &[u8], functions: &Functions) -> Survey {
         if defines != name && !defined.contains(&defines) {
             defined.push(defines);
         }
-        Walk { template, calls: &mut calls }.list(&template.root);
+        Walk { template, calls: &mut calls }.list(template.root);
     }
     calls.sort_by_key(|call| call.place);
     Survey { faults, defined, calls }
@@ -91,20 +91,20 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn list(&mut self, list: &List) {
-        list.node.iter().for_each(|node| self.node(node));
+    fn list(&mut self, list: List) {
+        self.template.code.nodes(list).iter().for_each(|node| self.node(node));
     }
 
     fn node(&mut self, node: &Node) {
-        match &node.node {
-            NodeKind::Action(pipe) => self.pipe(pipe),
+        match &node.kind {
+            NodeKind::Action(pipe) => self.pipe(*pipe),
             NodeKind::If(branch) | NodeKind::With(branch) | NodeKind::Range(branch) => self.branch(branch),
             NodeKind::Template { name, pipe } => {
                 // The node stands where its name does, in quotes.
                 let length = name.len() + 2;
                 self.call(node.at.offset, length, Called::Template { name: name.to_text().into_owned() });
                 if let Some(pipe) = pipe {
-                    self.pipe(pipe);
+                    self.pipe(*pipe);
                 }
             }
             NodeKind::Text(_) | NodeKind::Break | NodeKind::Continue => {}
@@ -112,26 +112,27 @@ impl Walk<'_> {
     }
 
     fn branch(&mut self, branch: &Branch) {
-        self.pipe(&branch.pipe);
-        self.list(&branch.body);
-        branch.otherwise.iter().for_each(|list| self.list(list));
+        self.pipe(branch.pipe);
+        self.list(branch.body);
+        branch.otherwise.iter().for_each(|list| self.list(*list));
     }
 
-    fn pipe(&mut self, pipe: &Pipe) {
-        for (index, command) in pipe.node.commands.iter().enumerate() {
-            self.command(command, index > 0);
+    fn pipe(&mut self, pipe: Pipe) {
+        for (index, command) in self.template.code.commands(pipe).iter().enumerate() {
+            self.command(*command, index > 0);
         }
     }
 
-    fn command(&mut self, command: &Command, piped: bool) {
-        let Some((word, args)) = command.node.split_first() else { return };
+    fn command(&mut self, command: Command, piped: bool) {
+        let code = &self.template.code;
+        let Some((word, args)) = code.words(command).split_first() else { return };
         self.expr(word, args.len() + usize::from(piped));
-        if let (ExprKind::Function { name, .. }, Some(first)) = (&word.node, args.first())
-            && &**name == b"include"
-            && let ExprKind::String { text, .. } = &first.node
+        if let (ExprKind::Function { name, .. }, Some(first)) = (&word.kind, args.first())
+            && code.text(*name) == b"include"
+            && let ExprKind::String { text, .. } = &first.kind
         {
             let name = text.to_text().into_owned();
-            self.call(first.at.offset, first.to_string().len(), Called::Template { name });
+            self.call(first.at.offset, code.show(first).to_string().len(), Called::Template { name });
         }
         for arg in args {
             self.expr(arg, 0);
@@ -140,7 +141,7 @@ impl Walk<'_> {
 
     /// `given` is how many arguments follow it.
     fn expr(&mut self, expr: &Expr, given: usize) {
-        match &expr.node {
+        match &expr.kind {
             ExprKind::Function { name, callee } => {
                 let (least, most) = match callee {
                     Callee::Builtin(builtin) => {
@@ -154,11 +155,11 @@ impl Walk<'_> {
                     }
                     Callee::Unknown => return,
                 };
-                let called = Called::Function { name: name.to_text().into_owned(), given, least, most };
-                self.call(expr.at.offset, name.len(), called);
+                let name = String::from_utf8_lossy(self.template.code.text(*name)).into_owned();
+                self.call(expr.at.offset, name.len(), Called::Function { name, given, least, most });
             }
             ExprKind::Chain { base, .. } => self.expr(base, 0),
-            ExprKind::Pipe(pipe) => self.pipe(pipe),
+            ExprKind::Pipe(pipe) => self.pipe(*pipe),
             _ => {}
         }
     }

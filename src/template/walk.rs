@@ -1,7 +1,7 @@
 //! Walking the nodes: what they write, and which of them run.
 
-use crate::template::ast::{Binding, Branch, Callee, ExprKind, List, Node, NodeKind, Pipe, Target};
-use crate::template::eval::{Evaluated, Evaluator};
+use crate::template::ast::{Binding, Branch, Callee, List, Node, NodeKind, Pipe, Target};
+use crate::template::eval::{Evaluated, Evaluator, Scope};
 use crate::template::operand::{Operand, byte, list_element};
 use crate::value::{Int, Kind, MapType, Str, Value, format_float};
 
@@ -15,11 +15,11 @@ pub(crate) enum Flow {
 
 impl Evaluator<'_> {
     /// Executes the nodes of a block, a level deeper.
-    pub(crate) fn list(&mut self, list: &List, dot: &Operand) -> Evaluated<Flow> {
+    pub(crate) fn list(&mut self, list: List, scope: Scope<'_>) -> Evaluated<Flow> {
         self.at = list.at;
         self.deeper(|evaluator| {
-            for node in &list.node {
-                let flow = evaluator.node(node, dot)?;
+            for node in scope.code.nodes(list) {
+                let flow = evaluator.node(node, scope)?;
                 if flow != Flow::Done {
                     return Ok(flow);
                 }
@@ -28,29 +28,28 @@ impl Evaluator<'_> {
         })
     }
 
-    fn node(&mut self, node: &Node, dot: &Operand) -> Evaluated<Flow> {
+    fn node(&mut self, node: &Node, scope: Scope<'_>) -> Evaluated<Flow> {
         self.at = node.at;
         self.step()?;
-        match &node.node {
-            NodeKind::Text(text) => self.write(text.bytes())?,
-            NodeKind::Action(pipe) => self.action(node, pipe, dot)?,
-            NodeKind::If(branch) => return self.if_(branch, dot),
-            NodeKind::With(branch) => return self.with(branch, dot),
-            NodeKind::Range(branch) => return self.range(branch, dot),
-            NodeKind::Template { name, pipe } => self.template(name, pipe.as_deref(), dot)?,
+        match &node.kind {
+            NodeKind::Text(text) => self.write(scope.code.text(*text))?,
+            NodeKind::Action(pipe) => self.action(node, *pipe, scope)?,
+            NodeKind::If(branch) => return self.if_(branch, scope),
+            NodeKind::With(branch) => return self.with(branch, scope),
+            NodeKind::Range(branch) => return self.range(branch, scope),
+            NodeKind::Template { name, pipe } => self.template(name, *pipe, scope)?,
             NodeKind::Break => return Ok(Flow::Break),
             NodeKind::Continue => return Ok(Flow::Continue),
         }
         Ok(Flow::Done)
     }
 
-    fn action(&mut self, node: &Node, pipe: &Pipe, dot: &Operand) -> Evaluated<()> {
-        let result = self.pipe(pipe, dot)?;
-        if pipe.node.targets.is_empty() {
+    fn action(&mut self, node: &Node, pipe: Pipe, scope: Scope<'_>) -> Evaluated<()> {
+        let result = self.pipe(pipe, scope)?;
+        if pipe.targets.is_empty() {
             self.at = node.at;
             // What a function returned has no address, by which Go would find the methods of a pointer.
-            let word = pipe.node.commands.last().and_then(|command| command.node.first());
-            let returned = matches!(word, Some(word) if matches!(word.node, ExprKind::Function { callee: Callee::Function(_), .. }));
+            let returned = matches!(scope.code.last_callee(pipe), Some(Callee::Function(_)));
             self.print(&result.value, returned)?;
         }
         Ok(())
@@ -72,35 +71,35 @@ impl Evaluator<'_> {
         }
     }
 
-    fn if_(&mut self, branch: &Branch, dot: &Operand) -> Evaluated<Flow> {
-        if self.pipe(&branch.pipe, dot)?.value.truth() {
-            return self.list(&branch.body, dot);
+    fn if_(&mut self, branch: &Branch, scope: Scope<'_>) -> Evaluated<Flow> {
+        if self.pipe(branch.pipe, scope)?.value.truth() {
+            return self.list(branch.body, scope);
         }
-        self.otherwise(branch, dot)
+        self.otherwise(branch, scope)
     }
 
-    fn with(&mut self, branch: &Branch, dot: &Operand) -> Evaluated<Flow> {
-        let value = self.pipe(&branch.pipe, dot)?;
+    fn with(&mut self, branch: &Branch, scope: Scope<'_>) -> Evaluated<Flow> {
+        let value = self.pipe(branch.pipe, scope)?;
         if value.value.truth() {
-            return self.list(&branch.body, &value);
+            return self.list(branch.body, scope.with(&value));
         }
-        self.otherwise(branch, dot)
+        self.otherwise(branch, scope)
     }
 
-    fn otherwise(&mut self, branch: &Branch, dot: &Operand) -> Evaluated<Flow> {
-        match &branch.otherwise {
-            Some(list) => self.list(list, dot),
+    fn otherwise(&mut self, branch: &Branch, scope: Scope<'_>) -> Evaluated<Flow> {
+        match branch.otherwise {
+            Some(list) => self.list(list, scope),
             None => Ok(Flow::Done),
         }
     }
 
-    fn template(&mut self, name: &Str, pipe: Option<&Pipe>, dot: &Operand) -> Evaluated<()> {
+    fn template(&mut self, name: &Str, pipe: Option<Pipe>, scope: Scope<'_>) -> Evaluated<()> {
         let template = self.lookup(name);
         if template.is_none() && self.set.foreign(name).is_none() {
             return Err(self.undefined(name));
         }
         let dot = match pipe {
-            Some(pipe) => self.pipe(pipe, dot)?,
+            Some(pipe) => self.pipe(pipe, scope)?,
             None => Operand::NONE,
         };
         match template {
@@ -111,45 +110,45 @@ impl Evaluator<'_> {
 
     // Loops
 
-    fn range(&mut self, branch: &Branch, dot: &Operand) -> Evaluated<Flow> {
-        let value = self.pipe(&branch.pipe, dot)?.value;
+    fn range(&mut self, branch: &Branch, scope: Scope<'_>) -> Evaluated<Flow> {
+        let value = self.pipe(branch.pipe, scope)?.value;
         let rounds = match &value {
             Value::Nil => 0,
-            Value::Int(int) => self.range_int(branch, *int)?,
-            Value::List(list) => self.rounds(branch, list.len(), |index| {
+            Value::Int(int) => self.range_int(branch, *int, scope)?,
+            Value::List(list) => self.rounds(branch, scope, list.len(), |index| {
                 (Operand::plain(index_value(index)), list_element(list, index).unwrap_or_default())
             })?,
-            Value::Bytes(bytes) => self.rounds(branch, bytes.len(), |index| {
+            Value::Bytes(bytes) => self.rounds(branch, scope, bytes.len(), |index| {
                 let element = bytes.get(index).copied().map_or(Value::Nil, byte);
                 (Operand::plain(index_value(index)), Operand::plain(element))
             })?,
             Value::Map(map) => {
                 let boxed = map.map_type() != MapType::String;
                 let entries = map.entries();
-                self.rounds(branch, entries.len(), |index| {
+                self.rounds(branch, scope, entries.len(), |index| {
                     let (key, value) = entries.get(index).cloned().unwrap_or_default();
                     (Operand::plain(Value::String(key)), Operand { value, boxed })
                 })?
             }
             Value::Object(object) if matches!(object.kind(), Kind::Map | Kind::Slice) => {
                 let entries = object.entries().unwrap_or_default();
-                self.rounds(branch, entries.len(), |index| {
+                self.rounds(branch, scope, entries.len(), |index| {
                     let (key, value) = entries.get(index).cloned().unwrap_or_default();
                     (Operand::plain(key), Operand::plain(value))
                 })?
             }
             other => return Err(self.error(format!("range can't iterate over {}", other.print()))),
         };
-        if rounds == 0 { self.otherwise(branch, dot) } else { Ok(Flow::Done) }
+        if rounds == 0 { self.otherwise(branch, scope) } else { Ok(Flow::Done) }
     }
 
-    fn range_int(&mut self, branch: &Branch, int: Int) -> Evaluated<usize> {
-        if branch.pipe.node.targets.len() > 1 {
+    fn range_int(&mut self, branch: &Branch, int: Int, scope: Scope<'_>) -> Evaluated<usize> {
+        if scope.code.targets(branch.pipe).len() > 1 {
             let value = Value::Int(int).print();
             return Err(self.error(format!("can't use {value} to iterate over more than one variable")));
         }
         let count = usize::try_from(int.get()).unwrap_or(0);
-        self.rounds(branch, count, |index| {
+        self.rounds(branch, scope, count, |index| {
             let number = i64::try_from(index).unwrap_or(i64::MAX);
             (Operand::NONE, Operand::plain(Value::Int(Int::new(int.kind(), number))))
         })
@@ -159,15 +158,16 @@ impl Evaluator<'_> {
     fn rounds(
         &mut self,
         branch: &Branch,
+        scope: Scope<'_>,
         count: usize,
         element: impl Fn(usize) -> (Operand, Operand),
     ) -> Evaluated<usize> {
-        let Branch { pipe, body, .. } = branch;
+        let Branch { pipe, body, .. } = *branch;
         for index in 0..count {
             self.step()?;
             let (key, value) = element(index);
-            self.bind_round(&pipe.node.targets, pipe.node.binding, key, &value)?;
-            if self.list(body, &value)? == Flow::Break {
+            self.bind_round(pipe, scope, key, &value)?;
+            if self.list(body, scope.with(&value))? == Flow::Break {
                 break;
             }
         }
@@ -175,21 +175,21 @@ impl Evaluator<'_> {
     }
 
     /// Sets the variables of a loop: one takes the element, two take the index and the element.
-    fn bind_round(&mut self, targets: &[Target], binding: Binding, key: Operand, value: &Operand) -> Evaluated<()> {
-        match targets {
+    fn bind_round(&mut self, pipe: Pipe, scope: Scope<'_>, key: Operand, value: &Operand) -> Evaluated<()> {
+        match *scope.code.targets(pipe) {
             [] => Ok(()),
-            [element] => self.bind(element, binding, value.clone()),
+            [element] => self.bind(element, pipe.binding, scope, value.clone()),
             [index, element, ..] => {
-                self.bind(index, binding, key)?;
-                self.bind(element, binding, value.clone())
+                self.bind(index, pipe.binding, scope, key)?;
+                self.bind(element, pipe.binding, scope, value.clone())
             }
         }
     }
 
     /// Sets a variable that a pipeline names.
-    pub(crate) fn bind(&mut self, target: &Target, binding: Binding, value: Operand) -> Evaluated<()> {
+    pub(crate) fn bind(&mut self, target: Target, binding: Binding, scope: Scope<'_>, value: Operand) -> Evaluated<()> {
         let known = target.slot.filter(|slot| binding == Binding::Declare || self.var(*slot).is_some());
-        let Some(slot) = known else { return Err(self.error(format!("undefined variable: {}", target.name))) };
+        let Some(slot) = known else { return Err(self.undefined_variable(target, scope)) };
         self.set_var(slot, value);
         Ok(())
     }

@@ -61,9 +61,13 @@ fn print_number(number: i128, out: &mut Vec<u8>) {
 
 /// A byte of a `[]byte`: whole files are printed so.
 fn print_byte(byte: u8, out: &mut Vec<u8>) {
-    let digits = [byte / 100, byte / 10 % 10, byte % 10].map(|digit| b'0' + digit);
-    let zeros = usize::from(byte < 100) + usize::from(byte < 10);
-    out.extend_from_slice(digits.get(zeros..).unwrap_or_default());
+    if byte >= 100 {
+        out.push(b'0' + byte / 100);
+    }
+    if byte >= 10 {
+        out.push(b'0' + byte / 10 % 10);
+    }
+    out.push(b'0' + byte % 10);
 }
 
 fn print_int(int: Int, out: &mut Vec<u8>) {
