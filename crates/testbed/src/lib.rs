@@ -19,6 +19,7 @@
 //! | [`port`] | free loopback ports, reserved between processes |
 //! | [`control_plane`] | starts, waits, stops |
 //! | [`audit`] | the API server's audit log, parsed and counted |
+//! | [`proxy`] | a proxy to the API server, with faults that tests choose |
 //! | [`progress`] | what long work says while it runs |
 
 pub mod audit;
@@ -30,5 +31,6 @@ pub mod kubeconfig;
 pub mod port;
 pub mod program;
 pub mod progress;
+pub mod proxy;
 
 pub use crate::control_plane::{ControlPlane, Controllers, Options};

@@ -138,6 +138,20 @@ impl ControlPlane {
         self.write_kubeconfig(&format!("{namespace}-{name}"), &Credential::Token(token))
     }
 
+    /// A kubeconfig file that leads to a proxy at `address`, which asks as `user`.
+    pub(crate) fn proxied_kubeconfig(&self, user: &str, address: &str) -> Result<PathBuf> {
+        let server = Server { address: address.to_owned(), ..self.server.clone() };
+        let path = self.layout.kubeconfig(&format!("{user}-proxied"));
+        let credential = Credential::Token("the proxy knows who asks".to_owned());
+        write_private(&path, &kubeconfig(&server, user, &credential).to_string())?;
+        Ok(path)
+    }
+
+    /// A certificate for a server on loopback that this control plane's clients trust.
+    pub(crate) fn serving_identity(&self) -> Result<Identity> {
+        self.authority.server(SERVICE)
+    }
+
     /// The audit log, nothing where none was asked for.
     pub fn audit(&self) -> Option<AuditLog> {
         self.options.audit.then(|| AuditLog::new(self.layout.audit_log()))
