@@ -85,6 +85,8 @@ impl Pass<'_> {
         }
         if outcome.failures.is_empty() {
             self.prune(&plan.steps).await?;
+            // Kinds of which the last one has gone need no longer be looked through.
+            self.claim(desired).await?;
         }
         Ok(outcome)
     }
@@ -102,18 +104,19 @@ impl Pass<'_> {
             (labels::CONTAINS_GROUP_KINDS, kinds),
             (labels::ADDITIONAL_NAMESPACES, namespaces),
         ];
-        let has = |(name, value): &(&str, String)| self.resource.annotation(name).unwrap_or_default() == value;
-        let finalized = self.resource.finalizers().any(|finalizer| finalizer == labels::FINALIZER);
-        let labelled = self.resource.label(labels::APPLYSET_ID) == Some(&*self.set);
+        let resource = self.current();
+        let has = |(name, value): &(&str, String)| resource.annotation(name).unwrap_or_default() == value;
+        let finalized = resource.finalizers().any(|finalizer| finalizer == labels::FINALIZER);
+        let labelled = resource.label(labels::APPLYSET_ID) == Some(&*self.set);
         if finalized && labelled && wanted.iter().all(has) {
             return Ok(());
         }
         let annotations: serde_json::Map<_, _> =
             wanted.into_iter().map(|(name, value)| (name.to_owned(), Json::from(value))).collect();
-        let others = self.resource.finalizers().filter(|finalizer| *finalizer != labels::FINALIZER);
+        let others = resource.finalizers().filter(|finalizer| *finalizer != labels::FINALIZER);
         let finalizers: Vec<_> = others.chain([labels::FINALIZER]).collect();
         let metadata = json!({
-            "resourceVersion": self.resource.resource_version(),
+            "resourceVersion": resource.resource_version(),
             "finalizers": finalizers,
             "labels": {labels::APPLYSET_ID: &*self.set},
             "annotations": annotations,

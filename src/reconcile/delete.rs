@@ -44,7 +44,7 @@ impl Pass<'_> {
     }
 
     /// The kinds that objects of the resource may be of: remembered, and noted on the resource before the first write.
-    async fn owned_kinds(&self, memo: &Memo) -> Result<BTreeSet<Gvk>, Error> {
+    pub(crate) async fn owned_kinds(&self, memo: &Memo) -> Result<BTreeSet<Gvk>, Error> {
         let mut kinds = memo.kinds.clone();
         let noted = self.resource.annotation(labels::CONTAINS_GROUP_KINDS).unwrap_or_default();
         for (group, kind) in applyset::group_kinds(noted) {

@@ -157,7 +157,10 @@ impl<'a> Pass<'a> {
         let mut rendered = self.desire(memo, inputs).await?;
         self.obey_rules(&mut rendered, inputs).await?;
         self.create_definitions(&rendered.definitions).await?;
-        let served = self.watch(&rendered.kinds()).await?;
+        let mut kinds = rendered.kinds();
+        // What is no longer rendered must be seen to be pruned: a process that was cut off may not have come to that.
+        kinds.extend(self.owned_kinds(memo).await?);
+        let served = self.watch(&kinds).await?;
         let desired = self.prepare(rendered, &served)?;
         let observed = self.observe(&desired, &served, memo).await?;
         let plan = plan::plan(&observed, &desired.plan).map_err(|refused| self.collision(&refused))?;
@@ -196,6 +199,12 @@ impl<'a> Pass<'a> {
             messages.push(message);
         }
         Failure::refused(Cause::Collision, messages.join("; "))
+    }
+
+    /// The resource as our own writes have left it since the pass began.
+    pub(crate) fn current(&self) -> Arc<Resource> {
+        let current = self.controller.resources.find(&self.key);
+        current.filter(|resource| resource.uid() == self.resource.uid()).unwrap_or_else(|| Arc::clone(&self.resource))
     }
 
     /// When to look again although nothing happened.

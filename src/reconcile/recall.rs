@@ -51,7 +51,7 @@ impl Pass<'_> {
 }
 
 /// The memo that `records` hold. What another resource of the same name left behind counts only as records.
-fn recalled(records: &[RecordMeta], uid: &str) -> Memo {
+pub(crate) fn recalled(records: &[RecordMeta], uid: &str) -> Memo {
     let deployed = records.last().filter(|record| record.status == "deployed");
     let stored = deployed.and_then(|record| record.annotations.get(ANNOTATION));
     let stored = stored.and_then(|text| serde_json::from_str::<Stored>(text).ok()).filter(|stored| stored.uid == uid);

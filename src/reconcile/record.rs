@@ -75,17 +75,24 @@ impl Pass<'_> {
             let first = former.as_ref().and_then(|former| former.info.first_deployed).unwrap_or(now);
             let record = self.new_record(desired, revision, first, now);
             let secret = secret(&record, Stamps { created: Some(now.as_second()), modified: None }, next, inputs)?;
+            // First: whoever is cut off between the two finds no revision that runs, and writes it. Not two of them.
+            self.supersede(former, now).await?;
             match self.context.cluster.create_record(&self.release, revision, &secret).await {
-                // Helm, or an operator before us, has a release of that name: ours is the next revision.
                 Err(error) if error.is_conflict() => {
                     let records = self.context.cluster.records(&self.release).await?;
-                    next.records = records.iter().map(|record| record.version).collect();
+                    let found = recall::recalled(&records, self.resource.uid());
+                    next.records = found.records;
+                    // We wrote it, and never got the answer.
+                    if found.inputs == Some(inputs) {
+                        return Ok(());
+                    }
+                    // Helm, or an operator before us, has a release of that name: ours is the next revision.
                 }
                 answer => {
                     answer?;
                     self.count("create");
                     next.records.push(revision);
-                    return self.supersede(former, now).await;
+                    return Ok(());
                 }
             }
         }

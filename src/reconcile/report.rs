@@ -15,6 +15,7 @@ use crate::reconcile::pass::{Cause, Failure, Pass, Progress, Refusal, log};
 use crate::reconcile::queue::Again;
 use crate::release::ObjectId;
 use crate::release::projection::Change;
+use crate::release::record::Record;
 use crate::status::{self, Blocker, Deployed, FailedStep, Fate, Occasion, Reason, Severity};
 
 impl Pass<'_> {
@@ -22,8 +23,8 @@ impl Pass<'_> {
     pub(crate) async fn report(&self, memo: &Memo, former: &Memo, progress: Progress) -> Result<Again, Failure> {
         self.tell(memo, former, &progress);
         let (outcome, again) = match &progress {
-            Progress::InSync => (self.applied(memo), self.later()),
-            Progress::CarriedOut(outcome) if outcome.is_complete() => (self.applied(memo), self.later()),
+            Progress::InSync => (self.applied(memo).await?, self.later()),
+            Progress::CarriedOut(outcome) if outcome.is_complete() => (self.applied(memo).await?, self.later()),
             Progress::CarriedOut(outcome) => self.incomplete(memo, outcome),
             Progress::Refused(refusal) => (failed(memo, refusal), self.later()),
         };
@@ -41,8 +42,11 @@ impl Pass<'_> {
     }
 
     /// The revision runs; some of its objects may not be ready yet.
-    fn applied(&self, memo: &Memo) -> status::Outcome {
-        let notes = memo.notes.clone().unwrap_or_else(|| self.deployed_message());
+    async fn applied(&self, memo: &Memo) -> Result<status::Outcome, cluster::Error> {
+        let notes = match &memo.notes {
+            Some(notes) => notes.clone(),
+            None => self.notes_of(memo.revision().max(1)).await?,
+        };
         let deployed = Deployed { name: self.release.name.clone(), revision: memo.revision().max(1) };
         let objects = self.context.objects.of(&self.set);
         let mut waiting: Vec<_> = objects.into_iter().filter(|(_, known)| !known.readiness.is_current()).collect();
@@ -50,15 +54,22 @@ impl Pass<'_> {
         waiting.sort_by_key(|(_, known)| known.readiness.status != crate::readiness::Status::Failed);
         let blocker =
             waiting.into_iter().next().map(|(id, known)| Blocker { id, readiness: known.readiness, cause: None });
-        status::Outcome::Applied { deployed, notes, blocker }
+        Ok(status::Outcome::Applied { deployed, notes, blocker })
     }
 
-    /// The NOTES as they stand in the status: a process that has just started does not render to learn them.
-    fn deployed_message(&self) -> String {
-        let conditions = self.resource.status().get("conditions").and_then(Json::as_array);
+    /// The NOTES of a revision, for a process that has just started and does not render to learn them: they stand in the
+    /// status, or in the record, if the last one was cut off between the two.
+    async fn notes_of(&self, revision: u32) -> Result<String, cluster::Error> {
+        let status = self.resource.status();
+        if status.pointer("/deployedRelease/revision").and_then(Json::as_u64) != Some(revision.into()) {
+            let secret = self.context.cluster.record(&self.release, revision).await?;
+            let record = secret.and_then(|secret| Record::decode(&secret).ok());
+            return Ok(record.map(|record| record.info.notes).unwrap_or_default());
+        }
+        let conditions = status.get("conditions").and_then(Json::as_array);
         let deployed = conditions.into_iter().flatten().find(|condition| condition["type"] == "Deployed");
         let message = deployed.and_then(|condition| condition.get("message")).and_then(Json::as_str);
-        message.unwrap_or_default().to_owned()
+        Ok(message.unwrap_or_default().to_owned())
     }
 
     /// Some objects were not accepted, or their former selves are not gone yet.
@@ -146,10 +157,7 @@ impl Pass<'_> {
 
     /// Writes the status if it would be another, as one merge patch that fails if somebody has written meanwhile.
     async fn write_status(&self, outcome: &status::Outcome) -> Result<(), cluster::Error> {
-        // The claim may have changed the resource since the pass began.
-        let current = self.controller.resources.find(&self.key);
-        let resource = current.filter(|resource| resource.uid() == self.resource.uid());
-        let resource = resource.as_ref().unwrap_or(&self.resource);
+        let resource = self.current();
         let has_status = self.controller.served.status;
         let occasion =
             Occasion { at: Timestamp::now(), generation: if has_status { self.resource.generation() } else { None } };
