@@ -81,40 +81,27 @@ async fn the_second_of_two_resources_with_one_object_names_the_first_and_takes_o
 }
 
 #[tokio::test]
-async fn killed_at_any_moment_and_started_again_it_reaches_the_same_end() {
-    let namespace = Namespace::create("killed").await;
+async fn only_the_leader_works_and_the_next_one_takes_over_at_once_when_it_leaves() {
+    let namespace = Namespace::create("lease").await;
     let project = Project::new();
-    // Each round is cut off a little later: before the claim, between writes, before the record, before the status.
-    for round in 0..8 {
-        let name = format!("shop-{round}");
-        let operator = Operator::start(&project, &namespace).await;
-        let calls_before = operator.calls().len();
-        namespace.create_resource("Web", &name, json!({})).await;
-        eventually("it has begun", || async { (operator.calls().len() >= calls_before + round).then_some(()) }).await;
-        operator.kill();
-    }
-    let _operator = Operator::start(&project, &namespace).await;
-    for round in 0..8 {
-        let name = format!("shop-{round}");
-        let web = namespace.until("Web", &name, "it is deployed", is_deployed).await;
-        assert_eq!(web["status"]["deployedRelease"]["revision"], 1);
-        for kind in ["Deployment", "Service", "ConfigMap", "ServiceAccount"] {
-            assert!(namespace.find(kind, &format!("{name}-web")).await.is_some(), "{kind} {name}");
-        }
-    }
-    // And cut off while it deletes.
-    for round in 0..8 {
-        let name = format!("shop-{round}");
-        let operator = Operator::start(&project, &namespace).await;
-        namespace.delete("Web", &name).await;
-        operator.kill();
-    }
-    let _operator = Operator::start(&project, &namespace).await;
-    for round in 0..8 {
-        namespace.until_gone("Web", &format!("shop-{round}")).await;
-        namespace.until_gone("Secret", &format!("sh.helm.release.v1.shop-{round}.v1")).await;
-        namespace.until_gone("Deployment", &format!("shop-{round}-web")).await;
-    }
+    let flags = [
+        "--leader-elect",
+        "--leader-election-id=test-lease",
+        &format!("--leader-election-namespace={}", namespace.name),
+    ];
+    let first = Operator::start_with(&project, &namespace, &flags).await;
+    let holder =
+        || async { namespace.find("Lease", "test-lease").await?["spec"]["holderIdentity"].as_str().map(str::to_owned) };
+    let first_holder = eventually("the first holds the lease", holder).await;
+    let second = Operator::start_with(&project, &namespace, &flags).await;
+    namespace.create_resource("Web", "one", json!({})).await;
+    namespace.until("Web", "one", "it is deployed", is_deployed).await;
+    assert!(second.calls().iter().all(|call| !call.is_write()));
+    first.terminate().await;
+    eventually("the second holds the lease", || async { holder().await.filter(|holder| *holder != first_holder) })
+        .await;
+    namespace.create_resource("Web", "two", json!({})).await;
+    namespace.until("Web", "two", "it is deployed by the second", is_deployed).await;
 }
 
 #[tokio::test]

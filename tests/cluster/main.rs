@@ -8,13 +8,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod disturbed;
 mod faults;
 mod fields;
-mod leader;
 mod lifecycle;
 mod metrics;
 mod quiet;
-mod reload;
 mod rights;
 mod scope;
 mod start;

@@ -9,6 +9,7 @@ use testbed::ControlPlane;
 use testbed::audit::{AuditLog, Request};
 use testbed::guard::{Folder, Guarded, Program};
 use testbed::port::Port;
+use testbed::proxy::Proxy;
 
 use crate::support::{DEADLINE, Namespace, Project, plane};
 
@@ -31,6 +32,12 @@ impl Setting {
     /// With the rights that RBAC gives to its user.
     pub(crate) fn without_rights(plane: &ControlPlane, namespaces: &str) -> Self {
         Self::with_groups(plane, namespaces, &[])
+    }
+
+    /// As the proxy's user, through the proxy.
+    pub(crate) fn through(proxy: &Proxy, plane: &ControlPlane, user: &str, namespaces: &str) -> Self {
+        let (user, kubeconfig) = (user.to_owned(), proxy.kubeconfig().to_path_buf());
+        Self { user, kubeconfig, audit: plane.audit().unwrap(), namespaces: namespaces.to_owned() }
     }
 
     fn with_groups(plane: &ControlPlane, namespaces: &str, groups: &[&str]) -> Self {
@@ -120,21 +127,17 @@ impl Operator {
         text.lines().find(|line| line.starts_with(series))?.rsplit(' ').next()?.parse().ok()
     }
 
+    /// The sum of the metrics whose lines begin with `series`.
+    pub(crate) async fn sum(&self, series: &str) -> f64 {
+        let text = ask(&self.metrics, "/metrics").await.map(|answer| answer.text).unwrap_or_default();
+        let lines = text.lines().filter(|line| line.starts_with(series));
+        lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
+    }
+
     /// Asks it to stop, as a kubelet does, and waits until it has.
     pub(crate) async fn terminate(mut self) {
-        self.signal("TERM");
-        self.until_ended().await;
-    }
-
-    /// Sends it a signal, such as `STOP`.
-    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.process.pid().unwrap().to_string();
-        let sent = std::process::Command::new("kill").args(["-s", signal, &pid]).status();
-        assert!(sent.unwrap().success());
-    }
-
-    /// Waits until it has ended.
-    pub(crate) async fn until_ended(&mut self) {
+        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         let end = Instant::now() + DEADLINE;
         while self.process.ended().is_none() {
             assert!(Instant::now() < end, "it does not stop");
@@ -160,8 +163,7 @@ impl Operator {
 
     /// The calls it has made so far, watches and lease apart.
     pub(crate) fn calls(&self) -> Vec<Request> {
-        let requests = self.audit.read().unwrap();
-        let own = requests.into_iter().filter(|request| request.user == self.user);
+        let own = self.audit.read_of(&self.user).unwrap().into_iter();
         own.filter(|request| request.verb != "watch" && request.resource != "leases").collect()
     }
 }
