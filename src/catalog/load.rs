@@ -1,6 +1,8 @@
 //! `watches.yaml` and the charts it names, read from disk. Every fault is found, not only the first.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use serde_json::{Map, Value as Json};
@@ -13,26 +15,85 @@ use crate::render::Compiled;
 use crate::template::{self, Limits, Set};
 use crate::value::Value;
 use crate::values::overrides::{self, Env};
-use crate::watches::{self, Watch};
+use crate::watches::{self, Watch, Watches};
 
-/// Reads `path`. `env` gives the variables that overrides name.
-///
-/// # Errors
-/// Every fault of the file, of its overrides, and of the charts.
-pub fn load(path: &Path, env: Env<'_>) -> Result<Catalog, Error> {
-    let name = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Error { faults: vec![Diagnostic::error(format!("cannot read `{name}`: {error}"))] })?;
-    let watches = watches::parse(&name, &text).map_err(|faults| Error { faults })?;
-    let mut faults = Vec::new();
-    let mut entries = Vec::new();
-    for watch in watches.watches {
-        match entry(watch, env) {
-            Ok(entry) => entries.push(Arc::new(entry)),
-            Err(found) => faults.extend(found),
-        }
+/// Where a catalog is read from: `watches.yaml`, and the environment that its overrides name.
+#[derive(Clone)]
+pub struct Source {
+    path: PathBuf,
+    env: Arc<Environment>,
+}
+
+type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Source").field("path", &self.path).finish_non_exhaustive()
     }
-    if faults.is_empty() { Ok(Catalog { entries, warnings: watches.warnings }) } else { Err(Error { faults }) }
+}
+
+impl Source {
+    /// The file `path`; `env` gives the variables that overrides name.
+    pub fn new(path: PathBuf, env: impl Fn(&str) -> Option<String> + Send + Sync + 'static) -> Self {
+        Self { path, env: Arc::new(env) }
+    }
+
+    /// The path of `watches.yaml`.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Reads everything.
+    ///
+    /// # Errors
+    /// Every fault of the file, of its overrides, and of the charts.
+    pub fn load(&self) -> Result<Catalog, Error> {
+        self.reload(&Catalog::default())
+    }
+
+    /// Reads everything again. Entries that are as in `former` are those of `former`.
+    ///
+    /// # Errors
+    /// As [`Source::load`].
+    pub(crate) fn reload(&self, former: &Catalog) -> Result<Catalog, Error> {
+        let watches = self.watches()?;
+        let mut faults = Vec::new();
+        let mut entries = Vec::new();
+        for watch in watches.watches {
+            let known = former.entries.iter().find(|entry| entry.watch == watch);
+            match renewed(watch, known, &*self.env) {
+                Ok(entry) => entries.push(entry),
+                Err(found) => faults.extend(found),
+            }
+        }
+        if faults.is_empty() { Ok(Catalog { entries, warnings: watches.warnings }) } else { Err(Error { faults }) }
+    }
+
+    /// The paths of the charts that the file names; `None` where it cannot be read.
+    pub(crate) fn charts(&self) -> Option<BTreeSet<PathBuf>> {
+        let watches = self.watches().ok()?.watches;
+        Some(watches.into_iter().map(|watch| watch.chart.into()).collect())
+    }
+
+    fn watches(&self) -> Result<Watches, Error> {
+        let name = self.path.display().to_string();
+        let text = std::fs::read_to_string(&self.path)
+            .map_err(|error| Error { faults: vec![Diagnostic::error(format!("cannot read `{name}`: {error}"))] })?;
+        watches::parse(&name, &text).map_err(|faults| Error { faults })
+    }
+}
+
+/// The entry of `watch`, for which `known` was read before: that one if its chart is still the same. What overrides come
+/// to is not asked again, since chance may be in it.
+fn renewed(watch: Watch, known: Option<&Arc<Entry>>, env: Env<'_>) -> Result<Arc<Entry>, Vec<Diagnostic>> {
+    let Some(known) = known else { return entry(watch, env).map(Arc::new) };
+    let chart = read(&watch).map_err(|fault| vec![fault])?;
+    if chart.digest == known.chart.digest {
+        return Ok(Arc::clone(known));
+    }
+    let compiled = compiled(&watch, &chart).map_err(|fault| vec![fault])?;
+    let overridden = Overridden { overrides: known.overrides.clone(), texts: known.overridden.clone() };
+    Ok(Arc::new(Entry::new(watch, chart, compiled, overridden)))
 }
 
 /// One watch of a file that was read, joined with its chart.
@@ -40,16 +101,20 @@ pub fn load(path: &Path, env: Env<'_>) -> Result<Catalog, Error> {
 /// # Errors
 /// Every fault of its overrides and its chart.
 pub fn entry(watch: Watch, env: Env<'_>) -> Result<Entry, Vec<Diagnostic>> {
-    let loaded = chart(&watch).map_err(|fault| vec![fault]);
+    let loaded = read(&watch).and_then(|chart| Ok((compiled(&watch, &chart)?, chart))).map_err(|fault| vec![fault]);
     match (loaded, overridden(&watch, env)) {
-        (Ok((chart, compiled)), Ok(Overridden { overrides, texts })) => {
-            let mut names = Vec::new();
-            charts(&chart, "", &mut names);
-            let compiled = Mutex::new([(names, compiled)].into());
-            let limits = limits(watch.budget);
-            Ok(Entry { watch, chart, compiled, overrides, limits, overridden: texts })
-        }
+        (Ok((compiled, chart)), Ok(overridden)) => Ok(Entry::new(watch, chart, compiled, overridden)),
         (loaded, overridden) => Err(loaded.err().into_iter().chain(overridden.err()).flatten().collect()),
+    }
+}
+
+impl Entry {
+    fn new(watch: Watch, chart: Chart, compiled: Compiled, overridden: Overridden) -> Self {
+        let mut names = Vec::new();
+        charts(&chart, "", &mut names);
+        let compiled = Mutex::new([(names, Arc::new(compiled))].into());
+        let (limits, Overridden { overrides, texts }) = (limits(watch.budget), overridden);
+        Self { watch, chart: Arc::new(chart), compiled, overrides, limits, overridden: texts }
     }
 }
 
@@ -80,11 +145,13 @@ pub fn overridden(watch: &Watch, env: Env<'_>) -> Result<Overridden, Vec<Diagnos
     Ok(Overridden { overrides, texts: texts.into_iter().collect() })
 }
 
-/// The chart, and proof that all of its templates parse.
-fn chart(watch: &Watch) -> Result<(Arc<Chart>, Arc<Compiled>), Diagnostic> {
-    let chart = files::chart(Path::new(&watch.chart)).map_err(|error| watch.chart_fault(chain(&error)))?;
-    let compiled = Compiled::new(&chart).map_err(|error| watch.chart_fault(error.to_string()))?;
-    Ok((Arc::new(chart), Arc::new(compiled)))
+fn read(watch: &Watch) -> Result<Chart, Diagnostic> {
+    files::chart(Path::new(&watch.chart)).map_err(|error| watch.chart_fault(chain(&error)))
+}
+
+/// Proof that all of its templates parse.
+fn compiled(watch: &Watch, chart: &Chart) -> Result<Compiled, Diagnostic> {
+    Compiled::new(chart).map_err(|error| watch.chart_fault(error.to_string()))
 }
 
 /// The text of an override as a template without data, as operator-sdk evaluates it once, at the start.

@@ -1,7 +1,9 @@
 //! What the operator works from: the entries of `watches.yaml`, each with its chart, compiled. Immutable; a change on disk
 //! makes a new one.
 
+mod follow;
 mod load;
+mod paths;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,15 +17,24 @@ use crate::template::Limits;
 use crate::values::overrides;
 use crate::watches::{Budget, Watch};
 
-pub use load::{Overridden, entry, load, overridden};
+pub use follow::follow;
+pub use load::{Overridden, Source, entry, overridden};
 
 /// Everything that is watched.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Catalog {
     /// In the order of `watches.yaml`.
     pub entries: Vec<Arc<Entry>>,
     /// What the author of `watches.yaml` should know.
     pub warnings: Vec<Diagnostic>,
+}
+
+impl Catalog {
+    /// Whether both hold the same entries, not only equal ones: [`Source::reload`] keeps what has not changed.
+    fn is_same(&self, other: &Self) -> bool {
+        let pairs = self.entries.iter().zip(&other.entries);
+        self.entries.len() == other.entries.len() && pairs.into_iter().all(|(a, b)| Arc::ptr_eq(a, b))
+    }
 }
 
 /// One watch, ready to work.

@@ -15,8 +15,8 @@ use crate::cli::RENDER_STACK;
 use crate::cli::{address, serve, version};
 use crate::diagnostic::Diagnostic;
 use crate::metrics::Build;
+use crate::operator;
 use crate::operator::options::{LeaderElection, MetricsSecurity, RunOptions};
-use crate::operator::{self, Running};
 use crate::telemetry::{self, Colour, Level, Style, TimeEncoding};
 use crate::watches::duration;
 
@@ -202,7 +202,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
     announce(&run.operator.build);
     run.notices.iter().for_each(|notice| tracing::warn!(target: "cmd", "{notice}"));
     let path = run.operator.watches_file.display().to_string();
-    let catalog = catalog::load(&run.operator.watches_file, &|name| std::env::var(name).ok()).inspect_err(|error| {
+    let source = catalog::Source::new(run.operator.watches_file.clone(), |name| std::env::var(name).ok());
+    let catalog = source.load().inspect_err(|error| {
         tracing::error!(target: "cmd", path, faults = error.faults.len(), "Failed to load watches file.");
     })?;
     catalog.warnings.iter().for_each(|warning| tracing::warn!(target: "cmd", "{warning}"));
@@ -213,10 +214,8 @@ pub(super) fn run(args: Args) -> anyhow::Result<()> {
         .thread_stack_size(RENDER_STACK)
         .build()
         .context("cannot start")?;
-    runtime.block_on(serve::around(&run.operator, |shared| async {
-        let running =
-            Running { cluster: shared.cluster, metrics: shared.metrics, gate: shared.gate, stop: shared.stop };
-        Ok(operator::run(&run.operator, &catalog, running).await?)
+    runtime.block_on(serve::around(&run.operator, |running| async {
+        Ok(operator::run(&run.operator, source, catalog, running).await?)
     }))
 }
 

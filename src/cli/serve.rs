@@ -12,6 +12,7 @@ use crate::cluster::Cluster;
 use crate::cluster::access::Access;
 use crate::health::Gate;
 use crate::metrics::{Metrics, Process};
+use crate::operator::Running;
 use crate::operator::options::{MetricsSecurity, RunOptions};
 use crate::server::access::{self, Question, Verdict};
 use crate::server::tls::Tls;
@@ -20,32 +21,19 @@ use crate::server::{self, Listener};
 /// How long the parts may take to end once they are told to, as controller-runtime gives its own.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// What the manager's parts have in common.
-#[derive(Clone, Debug)]
-pub(super) struct Shared {
-    /// The cluster, which need not answer yet.
-    pub(super) cluster: Cluster,
-    /// What is counted.
-    pub(super) metrics: Metrics,
-    /// Whether the manager is ready.
-    pub(super) gate: Gate,
-    /// Becomes true when the manager is told to stop.
-    pub(super) stop: watch::Receiver<bool>,
-}
-
 /// Serves metrics and health around `work` until `work` is done, which it should be soon after it is told to stop: who
 /// looks on sees it to its end.
 ///
 /// The first SIGINT or SIGTERM tells everybody to stop; a second one, or the end of [`GRACE`], ends the wait.
 pub(super) async fn around<Work, Working>(options: &RunOptions, work: Work) -> anyhow::Result<()>
 where
-    Work: FnOnce(Shared) -> Working,
+    Work: FnOnce(Running) -> Working,
     Working: Future<Output = anyhow::Result<()>>,
 {
     let (stopping, stop) = watch::channel(false);
     let metrics = Metrics::new(&options.build, process);
     let cluster = Cluster::connect(metrics.clone()).await?;
-    let shared = Shared { cluster, metrics, gate: Gate::new(), stop };
+    let shared = Running { cluster, metrics, gate: Gate::new(), stop };
     let metrics = serve_metrics(options, &shared).await?;
     let health = serve_health(options, &shared).await?;
     let work = work(shared);
@@ -71,7 +59,7 @@ async fn told_to_stop(stopping: &watch::Sender<bool>) -> anyhow::Result<()> {
 /// Binds the address for metrics; the future serves them and ends only with an error.
 async fn serve_metrics(
     options: &RunOptions,
-    shared: &Shared,
+    shared: &Running,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
     let listener = listen("metrics", options.metrics_bind_address).await?;
     let tls = match options.metrics_security {
@@ -109,7 +97,7 @@ async fn verdict(cluster: Cluster, question: Question) -> Verdict {
 /// Binds the address for health; the future serves it and ends only with an error.
 async fn serve_health(
     options: &RunOptions,
-    shared: &Shared,
+    shared: &Running,
 ) -> anyhow::Result<impl Future<Output = anyhow::Result<()>> + use<>> {
     let listener = listen("health probe", options.health_probe_bind_address).await?;
     let router = server::health::router(shared.gate.clone());

@@ -1,12 +1,13 @@
 //! The client: how it is set up, and the deadline around every call.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use kube::Client;
 
-use crate::cluster::Error;
+use crate::cluster::{Error, Tenure};
 use crate::metrics::{Metrics, Request};
 
 /// How long one call may take. kube sets no read time-out, so without this a call on a dead connection never ends.
@@ -18,6 +19,7 @@ pub struct Cluster {
     client: Client,
     host: Arc<str>,
     metrics: Metrics,
+    tenure: Tenure,
 }
 
 impl std::fmt::Debug for Cluster {
@@ -48,7 +50,7 @@ impl Cluster {
         config.default_retry = false;
         let host = config.cluster_url.authority().map_or("", |authority| authority.as_str()).into();
         let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
-        Ok(Self { client, host, metrics })
+        Ok(Self { client, host, metrics, tenure: Tenure::default() })
     }
 
     /// kube's client, for watches.
@@ -59,6 +61,27 @@ impl Cluster {
     /// The namespace of the current context, or of our own service account.
     pub fn default_namespace(&self) -> &str {
         self.client.default_namespace()
+    }
+
+    /// Until when we may write.
+    pub(crate) fn tenure(&self) -> &Tenure {
+        &self.tenure
+    }
+
+    /// As [`Cluster::call`], for calls that write: none is sent, or waited for, by a process that no longer leads. It looks
+    /// each time that the call goes on, because this process may have been stopped for a while at any point.
+    ///
+    /// # Errors
+    /// Those of [`Cluster::call`], and [`Error::NotLeading`].
+    pub async fn write<T, F>(&self, method: &'static str, what: impl FnOnce() -> String, call: F) -> Result<T, Error>
+    where
+        F: Future<Output = Result<T, kube::Error>>,
+    {
+        let mut call = std::pin::pin!(self.call(method, what, call));
+        let step = |context: &mut std::task::Context<'_>| {
+            if self.tenure.is_over() { Poll::Ready(Err(Error::NotLeading)) } else { call.as_mut().poll(context) }
+        };
+        poll_fn(step).await
     }
 
     /// Makes one call: with a deadline, counted, and its error said in the words of `what`.
@@ -89,4 +112,48 @@ impl Cluster {
 /// The namespace this process runs in; `None` outside a cluster.
 pub fn own_namespace() -> Option<String> {
     kube::Config::incluster().ok().map(|config| config.default_namespace)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use tokio::time::Instant;
+
+    use super::*;
+    use crate::metrics::Build;
+
+    fn cluster() -> Cluster {
+        let metrics = Metrics::new(&Build { commit: String::new(), version: String::new() }, || None);
+        let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
+        let client = Client::try_from(config).unwrap();
+        Cluster { client, host: "127.0.0.1:1".into(), metrics, tenure: Tenure::default() }
+    }
+
+    #[tokio::test]
+    async fn a_process_whose_tenure_is_over_begins_no_write_and_goes_on_with_none() {
+        let cluster = cluster();
+        let steps = Cell::new(0);
+        let step = || -> Result<(), kube::Error> {
+            steps.set(steps.get() + 1);
+            Ok(())
+        };
+        let what = || "apply".to_owned();
+        let answered = cluster.write("PATCH", what, async { step() }).await;
+        assert!(answered.is_ok(), "without an election everybody writes");
+
+        cluster.tenure().set_end(Instant::now() + Duration::from_mins(1));
+        let long = async {
+            step()?;
+            // While it waits, for instance for a connection, the process is stopped for too long.
+            cluster.tenure().set_end(Instant::now());
+            tokio::task::yield_now().await;
+            step()
+        };
+        let cut_off = cluster.write("PATCH", what, long).await;
+        assert!(matches!(cut_off, Err(Error::NotLeading)), "{cut_off:?}");
+        let refused = cluster.write("PATCH", what, async { step() }).await;
+        assert!(matches!(refused, Err(Error::NotLeading)), "{refused:?}");
+        assert_eq!(steps.get(), 2);
+    }
 }

@@ -24,6 +24,9 @@ pub enum Error {
         /// How long an answer was waited for.
         after: Duration,
     },
+    /// Nothing was sent: another process may lead by now, and writing is for the leader.
+    #[error("this process no longer leads")]
+    NotLeading,
     /// No such kind is served.
     #[error("the API server does not serve `{api_version} {kind}`")]
     NotServed {

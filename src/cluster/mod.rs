@@ -9,7 +9,9 @@ pub mod events;
 pub mod lease;
 pub mod objects;
 pub mod records;
+mod tenure;
 pub mod world;
 
 pub use client::Cluster;
 pub use error::{Error, Fate};
+pub use tenure::Tenure;

@@ -74,7 +74,7 @@ impl Cluster {
             let request = built(target.request().patch(target.name, &params, &Patch::Apply(object)))?;
             self.client().request(request).await
         };
-        self.call("PATCH", || format!("apply {}", target.describe()), call).await
+        self.write("PATCH", || format!("apply {}", target.describe()), call).await
     }
 
     /// The object, or `None` if there is none.
@@ -104,7 +104,7 @@ impl Cluster {
             let request = built(target.request().create(&params, body))?;
             self.client().request(request).await
         };
-        self.call("POST", || format!("create {}", target.describe()), call).await
+        self.write("POST", || format!("create {}", target.describe()), call).await
     }
 
     /// Merge-patches the object or its status. Put the resource version into `patch` where it must not have changed.
@@ -145,7 +145,7 @@ impl Cluster {
             };
             self.client().request(built(request)?).await
         };
-        self.call("PATCH", || format!("patch {}", target.describe()), call).await
+        self.write("PATCH", || format!("patch {}", target.describe()), call).await
     }
 
     /// Deletes the object in the background, if it still is the one with this UID (and version, where given).
@@ -162,7 +162,7 @@ impl Cluster {
             let request = built(target.request().delete(target.name, &params))?;
             self.client().request_status::<Json>(request).await
         };
-        match self.call("DELETE", || format!("delete {}", target.describe()), call).await {
+        match self.write("DELETE", || format!("delete {}", target.describe()), call).await {
             Ok(_) => Ok(Deleted::Accepted),
             Err(error) if error.is_not_found() => Ok(Deleted::Absent),
             Err(error) if error.is_conflict() => Ok(Deleted::Changed),

@@ -75,6 +75,8 @@ pub(super) fn unregistered() -> Metrics {
         budget_exceeded: Family::default(),
         drift_corrections: Family::default(),
         catalog_reloads: Family::default(),
+        catalog_in_force: Gauge::default(),
+        catalog_loaded_at: Gauge::default(),
         forbidden: Family::default(),
         registry: Arc::default(),
     }
@@ -193,6 +195,16 @@ fn register_ours(registry: &mut Registry, m: &Metrics) {
         "catalog_reloads",
         "Reloads of watches.yaml and its charts; after an error the last good state stays",
         m.catalog_reloads.clone(),
+    );
+    ours.register(
+        "catalog_last_reload_successful",
+        "Whether watches.yaml and its charts as they are on disk are in force",
+        m.catalog_in_force.clone(),
+    );
+    ours.register(
+        "catalog_last_reload_success_timestamp_seconds",
+        "Unix time at which the watches and charts in force were read",
+        m.catalog_loaded_at.clone(),
     );
     ours.register("forbidden", "API calls refused for lack of rights", m.forbidden.clone());
 }

@@ -83,6 +83,10 @@ pub struct Metrics {
     pub drift_corrections: Counters<Drift>,
     /// `chart_operator_catalog_reloads_total`.
     pub catalog_reloads: Counters<Reload>,
+    /// `chart_operator_catalog_last_reload_successful`: 0 while an older catalog than that on disk is in force.
+    pub catalog_in_force: Gauge,
+    /// `chart_operator_catalog_last_reload_success_timestamp_seconds`.
+    pub catalog_loaded_at: Gauge,
     /// `chart_operator_forbidden_total`.
     pub forbidden: Counters<Forbidden>,
     registry: Arc<Registry>,
@@ -128,6 +132,12 @@ impl Metrics {
             longest_running: self.longest_running.get_or_create_owned(&queue),
             queue_retries: self.queue_retries.get_or_create_owned(&queue),
         }
+    }
+
+    /// The catalog on disk is the one in force, as of this Unix time.
+    pub fn catalog_loaded(&self, now: i64) {
+        self.catalog_in_force.set(1);
+        self.catalog_loaded_at.set(now);
     }
 
     /// Everything in Prometheus' text format 0.0.4, families by name and samples by label, as its Go client prints them.

@@ -16,6 +16,12 @@ fn the_creation_time_of_a_resource_is_printed_as_the_incumbent_prints_it() {
     };
     metrics.resource_created_at.get_or_create(&resource).set(1_706_275_138);
     insta::assert_snapshot!(metrics.encode(), @r#"
+    # HELP chart_operator_catalog_last_reload_success_timestamp_seconds Unix time at which the watches and charts in force were read
+    # TYPE chart_operator_catalog_last_reload_success_timestamp_seconds gauge
+    chart_operator_catalog_last_reload_success_timestamp_seconds 0
+    # HELP chart_operator_catalog_last_reload_successful Whether watches.yaml and its charts as they are on disk are in force
+    # TYPE chart_operator_catalog_last_reload_successful gauge
+    chart_operator_catalog_last_reload_successful 0
     # HELP helm_operator_build_info Build information for the helm-operator binary
     # TYPE helm_operator_build_info gauge
     helm_operator_build_info{commit="abc",version="v1.2.3"} 1
@@ -45,6 +51,8 @@ fn a_controller_is_printed_whole_before_anything_happened() {
     assert!(text.contains("\n# TYPE controller_runtime_reconcile_total counter\n"));
     assert!(text.contains("\n# HELP workqueue_adds_total Total number of adds handled by workqueue\n"));
     insta::assert_snapshot!(lines.join("\n"), @r#"
+    chart_operator_catalog_last_reload_success_timestamp_seconds 0
+    chart_operator_catalog_last_reload_successful 0
     controller_runtime_active_workers{controller="memcached-controller"} 0
     controller_runtime_max_concurrent_reconciles{controller="memcached-controller"} 2
     controller_runtime_reconcile_errors_total{controller="memcached-controller"} 1
@@ -103,6 +111,7 @@ fn our_counters_and_the_process_have_their_names() {
     metrics.renders.get_or_create(&Render { controller: "c".into(), result: Outcome::Success }).inc();
     metrics.drift_corrections.get_or_create(&Drift { manager: "kubectl {edit} 1".into() }).inc();
     metrics.drift_corrections.get_or_create(&Drift { manager: "argo".into() }).inc();
+    metrics.catalog_loaded(1_706_275_138);
     metrics.catalog_reloads.get_or_create(&Reload { result: Outcome::Error }).inc();
     let forbidden = Forbidden { group: String::new(), resource: "pods".into(), verb: "list".into() };
     metrics.forbidden.get_or_create(&forbidden).inc();
@@ -113,6 +122,8 @@ fn our_counters_and_the_process_have_their_names() {
     let text = metrics.encode();
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
     insta::assert_snapshot!(lines.join("\n"), @r#"
+    chart_operator_catalog_last_reload_success_timestamp_seconds 1.706275138e+09
+    chart_operator_catalog_last_reload_successful 1
     chart_operator_catalog_reloads_total{result="error"} 1
     chart_operator_drift_corrections_total{manager="argo"} 1
     chart_operator_drift_corrections_total{manager="kubectl {edit} 1"} 1

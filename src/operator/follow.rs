@@ -83,11 +83,11 @@ pub(crate) async fn follow(followed: Followed, mut follower: impl Follower, stat
         if followed.streaming.refused_by(&error) {
             continue;
         }
-        let gone = is_not_served(&error);
-        report(&followed.source, &error, &state);
-        if gone {
+        if is_not_served(&error) {
+            tracing::warn!(target: "operator.watch", source = followed.source, "Kind is no longer served");
             return;
         }
+        report(&followed.source, &error, &state);
         let jitter: f64 = rand::rng().random_range(0.8..1.2);
         tokio::time::sleep(backoff.mul_f64(jitter)).await;
         backoff = (backoff * 2).min(MAX_BACKOFF);

@@ -1,24 +1,28 @@
-//! The manager: loads the catalog, watches each kind, works its queue, and stops in order. It wires; it decides nothing
+//! The manager: follows the catalog, watches each kind, works its queue, and stops in order. It wires; it decides nothing
 //! about a resource.
 
 mod controller;
 mod dependents;
+mod fleet;
 mod follow;
 pub mod options;
+mod resources;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use crate::catalog::Catalog;
+use crate::catalog::{self, Catalog};
+use crate::cluster::Cluster;
 use crate::cluster::client;
 use crate::cluster::discovery::Discovery;
-use crate::cluster::{Cluster, lease};
+use crate::cluster::lease::Candidate;
 use crate::health::Gate;
 use crate::metrics::{self, Metrics};
+use crate::operator::controller::Station;
 use crate::operator::dependents::Dependents;
+use crate::operator::fleet::Fleet;
 use crate::operator::follow::Streaming;
 use crate::operator::options::{LeaderElection, RunOptions};
 use crate::reconcile::{Context, Shared};
@@ -36,9 +40,6 @@ pub enum Error {
     /// Outside a cluster there is no namespace for the Lease.
     #[error("unable to find leader election namespace: not running in-cluster, please specify LeaderElectionNamespace")]
     LeaseNamespace,
-    /// The Lease can neither be read nor created.
-    #[error("cannot take part in the leader election")]
-    Lease(#[source] kube_lease_manager::LeaseManagerError),
     /// Somebody else leads now: going on would mean two writers.
     #[error("leader election lost")]
     LeadershipLost,
@@ -62,19 +63,58 @@ async fn stopped(mut stop: watch::Receiver<bool>) {
     let _ended = stop.wait_for(|stop| *stop).await;
 }
 
-/// Runs until [`Running::stop`] becomes true.
+/// Runs until [`Running::stop`] becomes true. `catalog` is what was read from `source`, which is followed.
 ///
 /// # Errors
 /// See [`Error`]. An API server that is away is none: it is waited for.
-pub async fn run(options: &RunOptions, catalog: &Catalog, running: Running) -> Result<(), Error> {
-    let Running { cluster, metrics, gate, stop } = running;
+pub async fn run(
+    options: &RunOptions,
+    source: catalog::Source,
+    catalog: Catalog,
+    running: Running,
+) -> Result<(), Error> {
     if let Some(namespaces) = &options.namespaces {
         tracing::info!(target: "cmd", Namespaces = namespaces.join(","), "Watching namespaces.");
     } else {
         tracing::info!(target: "cmd", "Watching all namespaces.");
     }
+    let Some(context) = start(options, &running).await else { return Ok(()) };
+    let Running { cluster, metrics, gate, stop } = running;
+    let (catalogs, changes) = watch::channel(Arc::new(catalog));
+    let following = tokio::spawn(catalog::follow(source, catalogs, metrics.clone()));
+    let (leading, leads) = watch::channel(options.leader_election.is_none());
+    let (context, streaming) = context;
+    let fleet = Fleet::new(Station {
+        context,
+        gate,
+        streaming,
+        namespaces: options.namespaces.clone(),
+        label_selector: options.label_selector.clone(),
+        workers: options.max_concurrent_reconciles,
+        leads,
+    });
+    let fleet = tokio::spawn(fleet.run(changes, stop.clone()));
+    let finished = async {
+        stopped(stop).await;
+        if tokio::time::timeout(GRACE, fleet).await.is_err() {
+            tracing::warn!(target: "setup", "Passes still under way after the grace period are cut off");
+        }
+    };
+    let result = if let Some(election) = &options.leader_election {
+        lead(&cluster, election, &metrics, &leading, finished).await
+    } else {
+        finished.await;
+        Ok(())
+    };
+    following.abort();
+    result
+}
+
+/// What all passes share, once the API server answers.
+async fn start(options: &RunOptions, running: &Running) -> Option<(Arc<Context>, Streaming)> {
+    let Running { cluster, metrics, gate, stop } = running;
     let discovery = Discovery::new(cluster.clone());
-    let Some(capabilities) = first_capabilities(&discovery, &gate, stop.clone()).await else { return Ok(()) };
+    let capabilities = first_capabilities(&discovery, gate, stop.clone()).await?;
     let streaming = Streaming::default();
     let dependents = Arc::new(Dependents::new(cluster.clone(), options.namespaces.clone(), streaming.clone()));
     let context = Arc::new(Context::new(Shared {
@@ -87,32 +127,7 @@ pub async fn run(options: &RunOptions, catalog: &Catalog, running: Running) -> R
         suppress_override_values: options.suppress_override_values,
     }));
     dependents.attach(&context);
-    let (leading, leads) = watch::channel(options.leader_election.is_none());
-    let mut controllers = JoinSet::new();
-    for entry in &catalog.entries {
-        let start = controller::Start {
-            context: Arc::clone(&context),
-            entry: Arc::clone(entry),
-            gate: gate.clone(),
-            streaming: streaming.clone(),
-            namespaces: options.namespaces.clone(),
-            label_selector: options.label_selector.clone(),
-            workers: entry.watch.max_concurrent_reconciles.unwrap_or(options.max_concurrent_reconciles),
-            leads: leads.clone(),
-            stop: stop.clone(),
-        };
-        controllers.spawn(controller::run(start));
-    }
-    let result = if let Some(election) = &options.leader_election {
-        lead(&cluster, election, &metrics, &leading, stop).await
-    } else {
-        stopped(stop).await;
-        Ok(())
-    };
-    if result.is_ok() && tokio::time::timeout(GRACE, controllers.join_all()).await.is_err() {
-        tracing::warn!(target: "setup", "Passes still under way after the grace period are cut off");
-    }
-    result
+    Some((context, streaming))
 }
 
 /// What the cluster serves, waited for: the API server may come up after us.
@@ -148,13 +163,13 @@ async fn first_capabilities(
     }
 }
 
-/// Leads as long as we may; gives the lease back at the end.
+/// Leads as long as we may, until `finished`; gives the lease back after that, when nothing is written any more.
 async fn lead(
     cluster: &Cluster,
     election: &LeaderElection,
     metrics: &Metrics,
     leading: &watch::Sender<bool>,
-    stop: watch::Receiver<bool>,
+    finished: impl Future<Output = ()>,
 ) -> Result<(), Error> {
     let namespace = match &election.namespace {
         Some(namespace) => namespace.clone(),
@@ -163,24 +178,21 @@ async fn lead(
     let identity = format!("{}_{}", hostname::get().unwrap_or_default().to_string_lossy(), uuid::Uuid::new_v4());
     let status = metrics.leader.get_or_create_owned(&metrics::Lease { name: election.id.clone() });
     tracing::info!(target: "leaderelection", "attempting to acquire leader lease {namespace}/{}...", election.id);
-    let mut campaign = lease::campaign(cluster, &namespace, &election.id, &identity).await.map_err(Error::Lease)?;
+    let mut candidate = Candidate::new(cluster, &namespace, &election.id, &identity);
+    let lost = async {
+        candidate.win().await;
+        tracing::info!(target: "leaderelection", "successfully acquired lease {namespace}/{}", election.id);
+        status.set(1);
+        leading.send_replace(true);
+        candidate.keep().await;
+    };
     let result = tokio::select! {
-        won = campaign.won() => {
-            if won {
-                tracing::info!(target: "leaderelection", "successfully acquired lease {namespace}/{}", election.id);
-                status.set(1);
-                leading.send_replace(true);
-            }
-            tokio::select! {
-                () = campaign.lost() => Err(Error::LeadershipLost),
-                () = stopped(stop) => Ok(()),
-            }
-        }
-        () = stopped(stop.clone()) => Ok(()),
+        () = lost => Err(Error::LeadershipLost),
+        () = finished => Ok(()),
     };
     status.set(0);
-    if let Err(error) = campaign.resign().await {
-        tracing::warn!(target: "leaderelection", error = %error, "Lease not released, it runs out by itself");
+    if let Err(error) = candidate.resign().await {
+        tracing::warn!(target: "leaderelection", error = error.message(), "Lease not released, it runs out by itself");
     }
     result
 }

@@ -114,6 +114,11 @@ impl Context {
         self.objects.forget_wishes(set);
     }
 
+    /// Forgets whose sets those of `controller` were: it no longer works.
+    pub(crate) fn dismiss(&self, controller: &Arc<Controller>) {
+        lock(&self.owners).retain(|_, (owner, _)| !Arc::ptr_eq(owner, controller));
+    }
+
     /// The resource that `set` belongs to, for people: `Minimart shop/first`.
     pub(crate) fn describe_owner(&self, set: &str) -> Option<String> {
         let owners = lock(&self.owners);
@@ -137,7 +142,7 @@ impl Context {
 /// One watch: its resources, its queue, and what is remembered of each resource.
 pub struct Controller {
     /// The entry of `watches.yaml` with its chart, as newest read.
-    entry: Mutex<Arc<Entry>>,
+    entries: watch::Receiver<Arc<Entry>>,
     /// How its kind is served.
     pub served: Arc<Served>,
     /// Its resources.
@@ -155,17 +160,17 @@ pub struct Controller {
 
 impl Controller {
     /// A controller that has seen nothing yet.
-    pub fn new(entry: Arc<Entry>, served: Arc<Served>, workers: usize, metrics: &Metrics) -> Self {
-        let name = format!("{}-controller", entry.watch.gvk.kind.to_lowercase());
+    pub fn new(entries: watch::Receiver<Arc<Entry>>, served: Arc<Served>, workers: usize, metrics: &Metrics) -> Self {
+        let name = format!("{}-controller", served.resource.kind.to_lowercase());
         let metrics = metrics.controller(&name, workers);
         let (resources, queue) = (Resources::default(), Queue::default());
         let (memos, told) = (Mutex::default(), Mutex::default());
-        Self { entry: Mutex::new(entry), served, resources, queue, name, metrics, memos, told }
+        Self { entries, served, resources, queue, name, metrics, memos, told }
     }
 
     /// The entry of `watches.yaml` with its chart. A pass asks once: it may change at any time.
     pub fn entry(&self) -> Arc<Entry> {
-        Arc::clone(&lock(&self.entry))
+        Arc::clone(&self.entries.borrow())
     }
 
     pub(crate) fn memo(&self, key: &Key) -> Option<Arc<Memo>> {

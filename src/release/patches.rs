@@ -9,7 +9,7 @@ use crate::release::target::Target;
 use crate::release::{Gvk, Json};
 
 /// One entry of `patches`.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Patch {
     /// The objects it is for.
     pub target: Target,

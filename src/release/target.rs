@@ -8,7 +8,7 @@ use regex::Regex;
 use crate::release::Gvk;
 
 /// Names objects by group, kind and name.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Target {
     /// The API group; the empty text is the core group.
     pub group: Option<Pattern>,
@@ -21,6 +21,14 @@ pub struct Target {
 /// A regular expression for a whole text.
 #[derive(Clone, Debug)]
 pub struct Pattern(Regex);
+
+impl PartialEq for Pattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_str() == other.0.as_str()
+    }
+}
+
+impl Eq for Pattern {}
 
 impl Pattern {
     /// Reads one.

@@ -81,30 +81,6 @@ async fn the_second_of_two_resources_with_one_object_names_the_first_and_takes_o
 }
 
 #[tokio::test]
-async fn only_the_leader_works_and_the_next_one_takes_over_at_once_when_it_leaves() {
-    let namespace = Namespace::create("lease").await;
-    let project = Project::new();
-    let flags = [
-        "--leader-elect",
-        "--leader-election-id=test-lease",
-        &format!("--leader-election-namespace={}", namespace.name),
-    ];
-    let first = Operator::start_with(&project, &namespace, &flags).await;
-    let holder =
-        || async { namespace.find("Lease", "test-lease").await?["spec"]["holderIdentity"].as_str().map(str::to_owned) };
-    let first_holder = eventually("the first holds the lease", holder).await;
-    let second = Operator::start_with(&project, &namespace, &flags).await;
-    namespace.create_resource("Web", "one", json!({})).await;
-    namespace.until("Web", "one", "it is deployed", is_deployed).await;
-    assert!(second.calls().iter().all(|call| !call.is_write()));
-    first.terminate().await;
-    eventually("the second holds the lease", || async { holder().await.filter(|holder| *holder != first_holder) })
-        .await;
-    namespace.create_resource("Web", "two", json!({})).await;
-    namespace.until("Web", "two", "it is deployed by the second", is_deployed).await;
-}
-
-#[tokio::test]
 async fn a_fight_for_an_object_is_told_and_not_fought_hot() {
     let namespace = Namespace::create("fight").await;
     let operator = Operator::start(&Project::new(), &namespace).await;

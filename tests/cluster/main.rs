@@ -11,9 +11,11 @@
 mod disturbed;
 mod faults;
 mod fields;
+mod leader;
 mod lifecycle;
 mod metrics;
 mod quiet;
+mod reload;
 mod rights;
 mod scope;
 mod start;

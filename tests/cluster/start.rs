@@ -6,7 +6,9 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use testbed::program::Program;
 
-use crate::support::{Namespace, Operator, Project, Setting, eventually, install_definition, is_deployed, own_plane};
+use crate::support::{
+    Namespace, Operator, Project, Setting, definition, eventually, install_definition, is_deployed, own_plane,
+};
 
 /// Calls that nobody has answered.
 const UNANSWERED: &str = "rest_client_requests_total{code=\"<error>\"";
@@ -94,42 +96,11 @@ async fn while_the_api_server_is_away_little_is_said_and_then_only_what_was_edit
     assert_eq!(applied.len(), OBJECTS.len() + 1, "each once at first, and one of them later: {applied:?}");
 }
 
-/// A definition of a kind without a schema.
-fn definition(kind: &str) -> Json {
-    let singular = kind.to_lowercase();
-    let plural = format!("{singular}s");
-    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
-    json!({
-        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
-        "metadata": {"name": format!("{plural}.tests.samutup.com")},
-        "spec": {
-            "group": "tests.samutup.com", "scope": "Namespaced",
-            "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": singular},
-            "versions": [{
-                "name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
-                "schema": {"openAPIV3Schema": schema},
-            }],
-        },
-    })
-}
-
-/// A project with a chart of one ConfigMap for that kind.
-fn project(kind: &str) -> Project {
-    Project::of(&[
-        ("watches.yaml", &format!("- {{group: tests.samutup.com, version: v1, kind: {kind}, chart: note}}\n")),
-        ("note/Chart.yaml", "apiVersion: v2\nname: note\nversion: 1.0.0\n"),
-        (
-            "note/templates/note.yaml",
-            "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  text: {{ quote .Values.text }}\n",
-        ),
-    ])
-}
-
 #[tokio::test]
 async fn a_kind_whose_definition_comes_later_is_waited_for_and_then_served() {
     const WAITING: &str = "Kind is not served yet, waiting for its CustomResourceDefinition";
     let namespace = Namespace::create("latecomer").await;
-    let project = project("Latecomer");
+    let project = Project::of_notes("Latecomer");
     let operator = Operator::spawn(&project, &namespace, &[]);
     // The group may be served already, for another kind: then the answer is 200.
     let looked = || async {
@@ -157,7 +128,7 @@ async fn a_kind_whose_definition_comes_later_is_waited_for_and_then_served() {
 async fn a_kind_whose_definition_goes_and_comes_again_is_served_again() {
     let namespace = Namespace::create("returner").await;
     install_definition(&namespace.client, &definition("Returner")).await;
-    let operator = Operator::start(&project("Returner"), &namespace).await;
+    let operator = Operator::start(&Project::of_notes("Returner"), &namespace).await;
     namespace.create_resource("Returner", "letter", json!({"text": "first"})).await;
     namespace.until("Returner", "letter", "it is deployed", is_deployed).await;
 

@@ -29,7 +29,6 @@ enum Place {
 /// Paths outside the crate, by their beginning. A name with `!` is a macro.
 const OUTSIDE: &[(&str, Place)] = &[
     ("kube", Place::Only(&["cluster", "reconcile", "operator"])),
-    ("kube_lease_manager", Place::Only(&["cluster", "operator"])),
     ("k8s_openapi", Place::Only(&["cluster", "reconcile", "operator"])),
     ("tokio", Place::NotPure),
     ("tokio_stream", Place::NotPure),

@@ -12,7 +12,7 @@ use testbed::{ControlPlane, Controllers, Options};
 
 pub(crate) use namespace::Namespace;
 pub(crate) use operator::{Operator, Setting};
-pub(crate) use project::{Project, install_definition};
+pub(crate) use project::{Project, definition, install_definition};
 
 /// How long anything may take before a test fails: far longer than it should, so that a busy machine is no failure.
 const DEADLINE: Duration = Duration::from_mins(1);

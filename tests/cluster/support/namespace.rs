@@ -21,7 +21,7 @@ fn resource(kind: &str) -> ApiResource {
         "Widget" => ("test.example.com", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
-        "Latecomer" | "Returner" => ("tests.samutup.com", "v1"),
+        "Latecomer" | "Returner" | "Newcomer" | "Chosen" | "Mounted" => ("tests.samutup.com", "v1"),
         _ => ("", "v1"),
     };
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))

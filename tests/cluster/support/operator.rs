@@ -136,8 +136,19 @@ impl Operator {
 
     /// Asks it to stop, as a kubelet does, and waits until it has.
     pub(crate) async fn terminate(mut self) {
+        self.signal("TERM");
+        self.until_ended().await;
+    }
+
+    /// Sends it a signal, such as `STOP`.
+    pub(crate) fn signal(&self, signal: &str) {
         let pid = self.process.pid().unwrap().to_string();
-        assert!(std::process::Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        let sent = std::process::Command::new("kill").args(["-s", signal, &pid]).status();
+        assert!(sent.unwrap().success());
+    }
+
+    /// Waits until it has ended.
+    pub(crate) async fn until_ended(&mut self) {
         let end = Instant::now() + DEADLINE;
         while self.process.ended().is_none() {
             assert!(Instant::now() < end, "it does not stop");

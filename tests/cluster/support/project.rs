@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
 use kube::core::{ApiResource, GroupVersionKind};
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 use testbed::guard::Folder;
 
 use crate::support::eventually;
@@ -40,6 +40,18 @@ impl Project {
         project
     }
 
+    /// A project with one kind of [`definition`], whose chart is a `ConfigMap`.
+    pub(crate) fn of_notes(kind: &str) -> Self {
+        Self::of(&[
+            ("watches.yaml", &format!("- {{group: tests.samutup.com, version: v1, kind: {kind}, chart: note}}\n")),
+            ("note/Chart.yaml", "apiVersion: v2\nname: note\nversion: 1.0.0\n"),
+            (
+                "note/templates/note.yaml",
+                "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\ndata:\n  text: {{ quote .Values.text }}\n",
+            ),
+        ])
+    }
+
     /// The operator runs in another directory: its charts get absolute paths.
     fn point_at_charts(&self) {
         self.edit("watches.yaml", |text| text.replace("chart: ", &format!("chart: {}/", self.folder.path().display())));
@@ -47,7 +59,12 @@ impl Project {
 
     /// The path of its `watches.yaml`.
     pub(crate) fn watches(&self) -> PathBuf {
-        self.folder.path().join("watches.yaml")
+        self.path("watches.yaml")
+    }
+
+    /// The path of one of its files.
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.folder.path().join(file)
     }
 
     /// Changes one of its files.
@@ -78,6 +95,25 @@ pub(super) async fn install_definitions(client: &kube::Client) {
         let definition: Json = chart_operator::yaml::to_json(&text, chart_operator::yaml::Numbers::Exact).unwrap();
         install_definition(client, &definition).await;
     }
+}
+
+/// A definition of a kind without a schema.
+pub(crate) fn definition(kind: &str) -> Json {
+    let singular = kind.to_lowercase();
+    let plural = format!("{singular}s");
+    let schema = json!({"type": "object", "x-kubernetes-preserve-unknown-fields": true});
+    json!({
+        "apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition",
+        "metadata": {"name": format!("{plural}.tests.samutup.com")},
+        "spec": {
+            "group": "tests.samutup.com", "scope": "Namespaced",
+            "names": {"kind": kind, "listKind": format!("{kind}List"), "plural": plural, "singular": singular},
+            "versions": [{
+                "name": "v1", "served": true, "storage": true, "subresources": {"status": {}},
+                "schema": {"openAPIV3Schema": schema},
+            }],
+        },
+    })
 }
 
 /// Applies a `CustomResourceDefinition`, and waits until it is served.
