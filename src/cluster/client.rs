@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use kube::Client;
 
+use crate::cluster::account::Accounts;
 use crate::cluster::{Error, Tenure};
 use crate::metrics::{Metrics, Request};
 
@@ -16,7 +17,8 @@ const CALL_DEADLINE: Duration = Duration::from_secs(30);
 /// A connection to the API server. Cheap to clone.
 #[derive(Clone)]
 pub struct Cluster {
-    client: Client,
+    pub(super) client: Client,
+    pub(super) accounts: Arc<Accounts>,
     host: Arc<str>,
     metrics: Metrics,
     tenure: Tenure,
@@ -50,7 +52,8 @@ impl Cluster {
         config.default_retry = false;
         let host = config.cluster_url.authority().map_or("", |authority| authority.as_str()).into();
         let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
-        Ok(Self { client, host, metrics, tenure: Tenure::default() })
+        let accounts = Arc::default();
+        Ok(Self { client, accounts, host, metrics, tenure: Tenure::default() })
     }
 
     /// kube's client, for watches.
@@ -127,7 +130,7 @@ mod tests {
         let metrics = Metrics::new(&Build { commit: String::new(), version: String::new() }, || None);
         let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
         let client = Client::try_from(config).unwrap();
-        Cluster { client, host: "127.0.0.1:1".into(), metrics, tenure: Tenure::default() }
+        Cluster { client, accounts: Arc::default(), host: "127.0.0.1:1".into(), metrics, tenure: Tenure::default() }
     }
 
     #[tokio::test]

@@ -27,6 +27,15 @@ pub enum Error {
     /// Nothing was sent: another process may lead by now, and writing is for the leader.
     #[error("this process no longer leads")]
     NotLeading,
+    /// Nothing was tried: what was to be done cannot be done.
+    #[error("cannot {call}")]
+    Impossible {
+        /// What was to be done.
+        call: String,
+        /// Why not.
+        #[source]
+        source: crate::release::ignore::Error,
+    },
     /// No such kind is served.
     #[error("the API server does not serve `{api_version} {kind}`")]
     NotServed {
@@ -84,7 +93,11 @@ impl Error {
     /// ever (measured on 1.35: `failed to create typed patch object`, `duplicate entries for key`).
     pub fn fate(&self) -> Fate {
         let Some(status) = self.status() else {
-            return if matches!(self, Self::NotServed { .. }) { Fate::User } else { Fate::Retry };
+            return if matches!(self, Self::NotServed { .. } | Self::Impossible { .. }) {
+                Fate::User
+            } else {
+                Fate::Retry
+            };
         };
         match status.code {
             // Quota is given back by others; everything else that is forbidden needs a role.

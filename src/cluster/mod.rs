@@ -2,6 +2,7 @@
 //! they own. With the watches of [`crate::operator`] the only user of kube; it decides nothing.
 
 pub mod access;
+mod account;
 pub mod client;
 pub mod discovery;
 mod error;

@@ -49,6 +49,11 @@ impl Target<'_> {
         Request::new(DynamicObject::url_path(&self.served.resource, namespace))
     }
 
+    /// That the object cannot be applied as its watch wants.
+    pub fn refused(&self, source: crate::release::ignore::Error) -> Error {
+        Error::Impossible { call: format!("apply {}", self.describe()), source }
+    }
+
     /// For people: ``apps/Deployment shop/web``.
     fn describe(&self) -> String {
         let resource = &self.served.resource;
@@ -75,6 +80,19 @@ impl Cluster {
             self.client().request(request).await
         };
         self.write("PATCH", || format!("apply {}", target.describe()), call).await
+    }
+
+    /// What [`Cluster::apply`] would answer; nothing is written.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub async fn try_apply(&self, target: Target<'_>, object: &Json) -> Result<Json, Error> {
+        let call = async {
+            let params = PatchParams { dry_run: true, ..PatchParams::apply(FIELD_MANAGER).force() };
+            let request = built(target.request().patch(target.name, &params, &Patch::Apply(object)))?;
+            self.client().request(request).await
+        };
+        self.call("PATCH", || format!("try to apply {}", target.describe()), call).await
     }
 
     /// The object, or `None` if there is none.

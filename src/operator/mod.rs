@@ -118,7 +118,8 @@ async fn start(options: &RunOptions, running: &Running) -> Option<(Arc<Context>,
     let streaming = Streaming::default();
     let dependents = Arc::new(Dependents::new(cluster.clone(), options.namespaces.clone(), streaming.clone()));
     let context = Arc::new(Context::new(Shared {
-        cluster: cluster.clone(),
+        operator: cluster.clone(),
+        namespace: client::own_namespace().unwrap_or_else(|| cluster.default_namespace().to_owned()),
         discovery,
         capabilities,
         metrics: metrics.clone(),

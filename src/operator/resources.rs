@@ -49,7 +49,7 @@ pub(crate) fn watch(station: &Station, entry: &Entry, controller: &Arc<Controlle
     let (followers, reporters) = (JoinSet::new(), JoinSet::new());
     let mut watches = Watches { followers, reporters, gate: station.gate.clone(), checks: Vec::new() };
     for namespace in scopes {
-        let client = station.context.cluster.client();
+        let client = station.context.operator.client();
         let api: Api<DynamicObject> = match namespace.as_str() {
             "" => Api::all_with(client, resource),
             namespace => Api::namespaced_with(client, namespace, resource),

@@ -13,6 +13,7 @@ use crate::cluster::{Error, Fate};
 use crate::metrics::{Drift, OfController, Write};
 use crate::reconcile::context::Memo;
 use crate::reconcile::desire::Desired;
+use crate::reconcile::drift::Drifts;
 use crate::reconcile::objects::known;
 use crate::reconcile::observe::IN_FLIGHT;
 use crate::reconcile::pass::{Pass, ServedKinds};
@@ -36,6 +37,8 @@ pub(crate) struct Outcome {
     pub(crate) contended: BTreeMap<ObjectId, i64>,
     /// Objects to be applied when their former selves are gone.
     pub(crate) leaving: Vec<ObjectId>,
+    /// Objects that somebody changed or deleted and that stay so.
+    pub(crate) drifts: Drifts,
 }
 
 impl Outcome {
@@ -131,7 +134,7 @@ impl Pass<'_> {
             namespace: self.resource.namespace(),
             name: self.resource.name(),
         };
-        let answer = Resource::new(self.context.cluster.merge_patch(target, part, patch).await?);
+        let answer = Resource::new(self.context.operator.merge_patch(target, part, patch).await?);
         self.count("patch");
         if self.controller.resources.written(&self.resource, answer.clone()) {
             self.controller.queue.add(self.key.clone());
@@ -161,7 +164,10 @@ impl Pass<'_> {
             self.context.discovery.resolve(&gvk(object)).await?
         };
         let target = Target { served: &served, namespace: &object.id.namespace, name: &object.id.name };
-        let cluster = &self.context.cluster;
+        if let Some(ignored) = &object.ignored {
+            return self.send_leaving(object, ignored, reason, target).await;
+        }
+        let cluster = &self.cluster;
         match reason {
             Reason::Adopt(adoption) => {
                 // Only the object that was looked at is taken over.
@@ -238,7 +244,7 @@ impl Pass<'_> {
             served => served?,
         };
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
-        self.context.cluster.delete(target, only).await?;
+        self.cluster.delete(target, only).await?;
         self.count("delete");
         self.lose(id);
         Ok(())
@@ -248,7 +254,7 @@ impl Pass<'_> {
     pub(crate) async fn let_go(&self, id: &ObjectId, resource_version: &str) -> Result<(), Error> {
         let served = self.context.discovery.resolve_preferred(&id.group, &id.kind).await?;
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
-        let Some(live) = self.context.cluster.get(target).await? else {
+        let Some(live) = self.cluster.get(target).await? else {
             self.lose(id);
             return Ok(());
         };
@@ -259,7 +265,7 @@ impl Pass<'_> {
             "labels": {labels::PART_OF: null},
             "ownerReferences": others,
         });
-        match self.context.cluster.merge_patch(target, Part::Main, &json!({"metadata": metadata})).await {
+        match self.cluster.merge_patch(target, Part::Main, &json!({"metadata": metadata})).await {
             Err(error) if error.is_not_found() => {}
             answer => drop(answer?),
         }

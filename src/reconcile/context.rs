@@ -11,6 +11,7 @@ use crate::catalog::Entry;
 use crate::cluster::Cluster;
 use crate::cluster::discovery::{Discovery, Served};
 use crate::metrics::{self, Metrics};
+use crate::reconcile::drift::Drifts;
 use crate::reconcile::objects::{Objects, SetId};
 use crate::reconcile::queue::Queue;
 use crate::reconcile::resource::{Key, Resources};
@@ -38,8 +39,11 @@ pub trait Watching: Send + Sync {
 
 /// What all passes share.
 pub struct Context {
-    /// The cluster.
-    pub cluster: Cluster,
+    /// The cluster, as the operator: for what it does to resources themselves. What is done for one goes through the
+    /// `cluster` of its pass, which may act as another account.
+    pub operator: Cluster,
+    /// The namespace of the releases of cluster-scoped resources, where their watch names none.
+    pub namespace: String,
     /// What it serves.
     pub discovery: Discovery,
     /// What templates see of that.
@@ -62,8 +66,10 @@ pub struct Context {
 
 /// What [`Context::new`] is made of.
 pub struct Shared {
-    /// See [`Context::cluster`].
-    pub cluster: Cluster,
+    /// See [`Context::operator`].
+    pub operator: Cluster,
+    /// See [`Context::namespace`].
+    pub namespace: String,
     /// See [`Context::discovery`].
     pub discovery: Discovery,
     /// See [`Context::capabilities`].
@@ -82,7 +88,8 @@ impl Context {
     /// A context in which nothing is known yet.
     pub fn new(shared: Shared) -> Self {
         Self {
-            cluster: shared.cluster,
+            operator: shared.operator,
+            namespace: shared.namespace,
             discovery: shared.discovery,
             capabilities: shared.capabilities,
             metrics: shared.metrics,
@@ -205,6 +212,8 @@ pub(crate) struct Memo {
     pub(crate) recorded: Option<Digest>,
     /// What was sent of each object and how it came back.
     pub(crate) applied: BTreeMap<ObjectId, Applied>,
+    /// What somebody changed or deleted of that and what stays so.
+    pub(crate) drifts: Drifts,
     /// The kinds of those objects.
     pub(crate) kinds: BTreeSet<Gvk>,
     /// Versions of the release's records that exist, ascending.

@@ -21,10 +21,10 @@ impl Pass<'_> {
                 return Err(Failure::refused(Cause::Render, message));
             };
             let target = Target { served: &served, namespace: &self.release.namespace, name: &id.name };
-            if self.context.cluster.get(target).await?.is_some() {
+            if self.cluster.get(target).await?.is_some() {
                 continue;
             }
-            match self.context.cluster.create(target, definition).await {
+            match self.cluster.create(target, definition).await {
                 // Another resource of the chart was faster.
                 Err(error) if error.is_conflict() => {}
                 answer => drop(answer?),

@@ -33,7 +33,7 @@ impl Pass<'_> {
             }
         }
         for version in &memo.records {
-            self.context.cluster.delete_record(&self.release, *version).await?;
+            self.cluster.delete_record(&self.release, *version).await?;
             self.count("delete");
         }
         self.release_resource().await?;

@@ -13,6 +13,7 @@ use crate::diagnostic::chain;
 use crate::reconcile::context::Memo;
 use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
 use crate::reconcile::rendering::{self, Job, Rendered};
+use crate::reconcile::rules;
 use crate::release::manifest::{self, Document};
 use crate::release::prepare::{self, Prepared};
 use crate::release::record::Record;
@@ -59,7 +60,7 @@ impl Pass<'_> {
     pub(crate) async fn desire(&self, memo: &Memo, inputs: Digest) -> Result<Rendered, Failure> {
         if memo.changes_by_itself
             && memo.recorded == Some(inputs)
-            && let Some(secret) = self.context.cluster.record(&self.release, memo.revision()).await?
+            && let Some(secret) = self.cluster.record(&self.release, memo.revision()).await?
             && let Ok(record) = Record::decode(&secret)
         {
             let documents = manifest::stored(&record.manifest).map_err(|error| refused(&error))?;
@@ -77,7 +78,7 @@ impl Pass<'_> {
             release: self.release.clone(),
             revision: memo.revision() + 1,
         };
-        let (cluster, discovery) = (self.context.cluster.clone(), self.context.discovery.clone());
+        let (cluster, discovery) = (self.cluster.clone(), self.context.discovery.clone());
         let runtime = tokio::runtime::Handle::current();
         let sight = match self.resource.namespace() {
             "" => Sight::Cluster,
@@ -105,13 +106,14 @@ impl Pass<'_> {
 
     /// Makes the objects what is sent: names, namespaces, labels, owner.
     pub(crate) fn prepare(&self, mut rendered: Rendered, served: &ServedKinds) -> Result<Desired, Failure> {
-        let context = rendering::context(&self.entry, &self.resource);
+        let context = rendering::context(&self.entry, &self.resource, self.release.clone());
         let scope = |gvk: &Gvk| {
             let served = served.get(gvk)?;
             Some(if served.namespaced { Scope::Namespaced } else { Scope::Cluster })
         };
         let objects = std::mem::take(&mut rendered.objects);
-        let preparation = prepare::objects(objects, &context, &scope).map_err(|error| refused(&error))?;
+        let mut preparation = prepare::objects(objects, &context, &scope).map_err(|error| refused(&error))?;
+        rules::ignore(&self.entry.watch, &mut preparation.objects);
         for warning in &preparation.warnings {
             log!(warn, self, "Rendered object changed", warning = warning.to_string());
         }

@@ -3,11 +3,14 @@
 //! A pass only ever looks at what is: the resource, its objects, its release's records. It may be cut off at any point and
 //! begun again; what it then finds leads to the same end. Passes over one resource never overlap; the queue sees to that.
 
+mod asked;
 mod carry_out;
 mod context;
 mod definitions;
 mod delete;
 mod desire;
+mod drift;
+mod leave;
 mod objects;
 mod observe;
 mod pass;

@@ -63,7 +63,7 @@ impl Pass<'_> {
             unknown.filter_map(|object| Some((object.id.clone(), Arc::clone(served.get(&object.gvk())?)))).collect();
         let reads = reads.into_iter().map(|(id, served)| async move {
             let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
-            let found = self.context.cluster.get(target).await;
+            let found = self.cluster.get(target).await;
             found.map(|object| (id, object))
         });
         let found: Vec<_> = futures::stream::iter(reads).buffer_unordered(IN_FLIGHT).collect().await;

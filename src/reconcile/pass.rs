@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::catalog::Entry;
-use crate::cluster;
 use crate::cluster::discovery::Served;
+use crate::cluster::{self, Cluster};
 use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::{Context, Controller, Memo};
 use crate::reconcile::objects::SetId;
@@ -36,6 +36,8 @@ pub(crate) use log;
 pub(crate) struct Pass<'a> {
     pub(crate) context: &'a Arc<Context>,
     pub(crate) controller: &'a Arc<Controller>,
+    /// The cluster, as whoever the watch wants calls for the resource to be made.
+    pub(crate) cluster: Cluster,
     /// The watch and its chart as they were when the pass began.
     pub(crate) entry: Arc<Entry>,
     pub(crate) key: Key,
@@ -69,6 +71,8 @@ pub(crate) struct Refusal {
 /// Which step refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
+    /// An annotation of the resource.
+    Annotation,
     /// The values, the templates, or what they rendered.
     Render,
     /// Rendering took more than it may.
@@ -121,7 +125,12 @@ impl<'a> Pass<'a> {
         let entry = controller.entry();
         let set: SetId = applyset::id(&parent(&entry.watch, key)).into();
         context.register(&set, controller, key);
-        Self { context, controller, entry, key: key.clone(), resource, release: release_of(key), set }
+        let release = release_of(&entry.watch, key, &context.namespace);
+        let cluster = match &entry.watch.service_account_name {
+            Some(account) => context.operator.acting_as(&release.namespace, account),
+            None => context.operator.clone(),
+        };
+        Self { context, controller, cluster, entry, key: key.clone(), resource, release, set }
     }
 
     /// Forgets a resource that is gone, or no longer selected.
@@ -135,10 +144,16 @@ impl<'a> Pass<'a> {
         if self.resource.is_deleting() {
             return self.delete().await;
         }
+        if let Some(pause) = self.pause() {
+            return self.report_pause(pause).await;
+        }
         let memo = self.recall().await?;
+        if let Err(refusal) = self.check_annotations() {
+            return self.report(&memo, &memo, Progress::Refused(refusal)).await;
+        }
         let inputs = self.inputs();
         // Without the finalizer, which somebody may have taken off, nothing of it would be torn down.
-        if memo.inputs == Some(inputs) && self.has_finalizer() {
+        if memo.inputs == Some(inputs) && self.has_finalizer() && !self.is_requested() {
             let served = self.watch(&memo.kinds).await?;
             if served.len() == memo.kinds.len() && self.is_in_sync(&memo) {
                 return self.report(&memo, &memo, Progress::InSync).await;
@@ -163,25 +178,13 @@ impl<'a> Pass<'a> {
         let served = self.watch(&kinds).await?;
         let desired = self.prepare(rendered, &served)?;
         let observed = self.observe(&desired, &served, memo).await?;
-        let plan = plan::plan(&observed, &desired.plan).map_err(|refused| self.collision(&refused))?;
+        let mut plan = plan::plan(&observed, &desired.plan).map_err(|refused| self.collision(&refused))?;
+        let drifts = self.tolerate(&mut plan, &observed, &served, memo).await;
         if memo.recorded != Some(inputs) {
             self.tell_overrides();
         }
-        let outcome = self.carry_out(&desired, &plan, &served, memo).await?;
+        let outcome = Outcome { drifts, ..self.carry_out(&desired, &plan, &served, memo).await? };
         Ok((self.record(memo, inputs, desired, &outcome).await?, outcome))
-    }
-
-    /// Whether every object is there as it was sent and answered, and none too many.
-    fn is_in_sync(&self, memo: &Memo) -> bool {
-        let ours = self.context.objects.of(&self.set);
-        ours.len() == memo.applied.len()
-            && memo.applied.iter().all(|(id, applied)| {
-                ours.get(id).is_some_and(|known| {
-                    known.live.uid == applied.uid
-                        && known.live.projection == Some(applied.projection)
-                        && !known.live.deleting
-                })
-            })
     }
 
     /// The collision in the user's words, and a wish to be woken when the other lets go.
@@ -205,12 +208,6 @@ impl<'a> Pass<'a> {
     pub(crate) fn current(&self) -> Arc<Resource> {
         let current = self.controller.resources.find(&self.key);
         current.filter(|resource| resource.uid() == self.resource.uid()).unwrap_or_else(|| Arc::clone(&self.resource))
-    }
-
-    /// When to look again although nothing happened.
-    pub(crate) fn later(&self) -> Again {
-        let period = self.entry.watch.reconcile_period.or(self.context.reconcile_period);
-        period.filter(|period| !period.is_zero()).map_or(Again::WhenAsked, Again::After)
     }
 }
 

@@ -43,7 +43,7 @@ impl Pass<'_> {
                 Ok(self.controller.remember(&self.key, memo))
             }
             _ => {
-                let records = self.context.cluster.records(&self.release).await?;
+                let records = self.cluster.records(&self.release).await?;
                 Ok(self.controller.remember(&self.key, recalled(&records, self.resource.uid())))
             }
         }

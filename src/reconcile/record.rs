@@ -29,6 +29,7 @@ impl Pass<'_> {
             inputs: outcome.is_complete().then_some(inputs),
             recorded: memo.recorded,
             applied: outcome.applied.clone(),
+            drifts: outcome.drifts.clone(),
             kinds: desired.kinds(),
             records: memo.records.clone(),
             notes: Some(desired.rendered.notes.clone()),
@@ -57,7 +58,7 @@ impl Pass<'_> {
         }
         let annotations = json!({ANNOTATION: recall::annotation(next, inputs)});
         let patch = json!({"metadata": {"annotations": annotations}});
-        match self.context.cluster.patch_record(&self.release, next.revision(), &patch).await {
+        match self.cluster.patch_record(&self.release, next.revision(), &patch).await {
             // Somebody took the record away; the next revision writes one.
             Err(error) if error.is_not_found() => {}
             answer => answer?,
@@ -77,9 +78,9 @@ impl Pass<'_> {
             let secret = secret(&record, Stamps { created: Some(now.as_second()), modified: None }, next, inputs)?;
             // First: whoever is cut off between the two finds no revision that runs, and writes it. Not two of them.
             self.supersede(former, now).await?;
-            match self.context.cluster.create_record(&self.release, revision, &secret).await {
+            match self.cluster.create_record(&self.release, revision, &secret).await {
                 Err(error) if error.is_conflict() => {
-                    let records = self.context.cluster.records(&self.release).await?;
+                    let records = self.cluster.records(&self.release).await?;
                     let found = recall::recalled(&records, self.resource.uid());
                     next.records = found.records;
                     // We wrote it, and never got the answer.
@@ -109,7 +110,7 @@ impl Pass<'_> {
             "metadata": {"labels": secret.pointer("/metadata/labels")},
             "data": secret.get("data"),
         });
-        self.context.cluster.patch_record(&self.release, former.revision, &patch).await?;
+        self.cluster.patch_record(&self.release, former.revision, &patch).await?;
         self.count("patch");
         Ok(())
     }
@@ -117,7 +118,7 @@ impl Pass<'_> {
     /// The latest record, if there is one that can be read.
     async fn latest_record(&self, memo: &Memo) -> Result<Option<Record>, Error> {
         let Some(revision) = memo.records.last() else { return Ok(None) };
-        let secret = self.context.cluster.record(&self.release, *revision).await?;
+        let secret = self.cluster.record(&self.release, *revision).await?;
         Ok(secret.and_then(|secret| Record::decode(&secret).ok()))
     }
 
@@ -151,7 +152,7 @@ impl Pass<'_> {
         let history = usize::try_from(history).unwrap_or(usize::MAX);
         let excess = next.records.len().saturating_sub(history);
         for revision in next.records.drain(..excess) {
-            self.context.cluster.delete_record(&self.release, revision).await?;
+            self.cluster.delete_record(&self.release, revision).await?;
             self.count("delete");
         }
         Ok(())

@@ -168,18 +168,20 @@ pub fn parent(watch: &Watch, key: &Key) -> ObjectId {
     ObjectId { group: watch.gvk.group.clone(), kind: watch.gvk.kind.clone(), namespace, name }
 }
 
-/// The release of a resource.
-pub fn release_of(key: &Key) -> ReleaseId {
-    ReleaseId { name: key.name.clone(), namespace: key.namespace.clone() }
+/// The release of a resource: in its own namespace, else in that of the watch, else in `own`, the operator's.
+pub fn release_of(watch: &Watch, key: &Key, own: &str) -> ReleaseId {
+    let of_watch = watch.release_namespace.as_deref().unwrap_or(own);
+    let namespace = if key.namespace.is_empty() { of_watch } else { &key.namespace };
+    ReleaseId { name: key.name.clone(), namespace: namespace.to_owned() }
 }
 
 /// What all objects of a resource are marked with before they are sent.
-pub fn context(entry: &Entry, resource: &Resource) -> Context {
+pub fn context(entry: &Entry, resource: &Resource, release: ReleaseId) -> Context {
     let (key, gvk) = (resource.key(), &entry.watch.gvk);
     Context {
         chart: entry.chart.name().to_owned(),
         part_of: applyset::id(&parent(&entry.watch, &key)),
-        release: release_of(&key),
+        release,
         owner: Owner {
             gvk: Gvk { group: gvk.group.clone(), version: gvk.version.clone(), kind: gvk.kind.clone() },
             namespace: key.namespace,

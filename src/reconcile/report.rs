@@ -62,7 +62,7 @@ impl Pass<'_> {
     async fn notes_of(&self, revision: u32) -> Result<String, cluster::Error> {
         let status = self.resource.status();
         if status.pointer("/deployedRelease/revision").and_then(Json::as_u64) != Some(revision.into()) {
-            let secret = self.context.cluster.record(&self.release, revision).await?;
+            let secret = self.cluster.record(&self.release, revision).await?;
             let record = secret.and_then(|secret| Record::decode(&secret).ok());
             return Ok(record.map(|record| record.info.notes).unwrap_or_default());
         }
@@ -139,6 +139,11 @@ impl Pass<'_> {
         }
     }
 
+    /// A warning for the user that is no condition's transition.
+    pub(crate) fn warn(&self, reason: &str, message: String) {
+        self.publish(EventType::Warning, reason, message);
+    }
+
     /// Publishes an event, beside the pass: nobody waits for it.
     fn publish(&self, event_type: EventType, reason: &str, message: String) {
         let resource = ObjectReference {
@@ -151,18 +156,22 @@ impl Pass<'_> {
             field_path: None,
         };
         let news = News { event_type, reason: reason.to_owned(), message };
-        let (cluster, component) = (self.context.cluster.clone(), self.controller.name.clone());
+        let (cluster, component) = (self.context.operator.clone(), self.controller.name.clone());
         tokio::spawn(async move { cluster.publish(&resource, &component, &news, Timestamp::now()).await });
     }
 
     /// Writes the status if it would be another, as one merge patch that fails if somebody has written meanwhile.
-    async fn write_status(&self, outcome: &status::Outcome) -> Result<(), cluster::Error> {
+    pub(crate) async fn write_status(&self, outcome: &status::Outcome) -> Result<(), cluster::Error> {
         let resource = self.current();
         let has_status = self.controller.served.status;
-        let occasion =
-            Occasion { at: Timestamp::now(), generation: if has_status { self.resource.generation() } else { None } };
+        let occasion = Occasion {
+            at: Timestamp::now(),
+            generation: if has_status { self.resource.generation() } else { None },
+            drift: self.drift(),
+            handled: self.requested().filter(|_| self.pause().is_none()).map(str::to_owned),
+        };
         let old = resource.status();
-        let report = status::report((!old.is_null()).then_some(old), outcome, occasion);
+        let report = status::report((!old.is_null()).then_some(old), outcome, &occasion);
         if report.status == *old {
             return Ok(());
         }
@@ -189,7 +198,7 @@ impl Pass<'_> {
 fn step(memo: &Memo, cause: Cause) -> FailedStep {
     match (memo.revision(), cause) {
         (0, _) => FailedStep::Install,
-        (_, Cause::Render | Cause::Budget) => FailedStep::Reconcile,
+        (_, Cause::Annotation | Cause::Render | Cause::Budget) => FailedStep::Reconcile,
         (_, Cause::Restrict | Cause::Collision | Cause::Apply) => FailedStep::Upgrade,
     }
 }
@@ -204,6 +213,7 @@ fn contended(memo: &Memo, id: &ObjectId, wait: i64) -> (status::Outcome, Again) 
 
 fn failed(memo: &Memo, refusal: &Refusal) -> status::Outcome {
     let reason = match refusal.cause {
+        Cause::Annotation => Reason::InvalidAnnotation,
         Cause::Render => Reason::RenderFailed,
         Cause::Budget => Reason::RenderBudgetExceeded,
         Cause::Restrict => Reason::Restricted,

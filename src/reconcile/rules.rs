@@ -8,9 +8,9 @@ use crate::cluster::Error;
 use crate::diagnostic::chain;
 use crate::reconcile::pass::{Cause, Failure, Pass, log};
 use crate::reconcile::rendering::Rendered;
-use crate::release::prepare::{self, defined_scopes};
+use crate::release::prepare::{self, Prepared, defined_scopes};
 use crate::release::restrict::{Candidate, Violation};
-use crate::release::{Digest, Gvk, Scope, patches, scope};
+use crate::release::{Digest, Gvk, Scope, ignore, patches, scope};
 use crate::watches::Watch;
 
 /// Puts the patches of a watch over what was rendered; gives a warning for each that is for nothing.
@@ -20,6 +20,13 @@ use crate::watches::Watch;
 pub fn patch(watch: &Watch, rendered: &mut Rendered) -> Result<Vec<String>, patches::Error> {
     let idle = patches::apply(&mut rendered.objects, &watch.patches)?;
     Ok(idle.into_iter().map(|place| format!("`patches[{place}]` is for no object of this release")).collect())
+}
+
+/// Leaves out of prepared objects what the watch leaves to others once they are there.
+pub fn ignore(watch: &Watch, objects: &mut [Prepared]) {
+    for object in objects {
+        ignore::apply(object, &watch.ignore_fields);
+    }
 }
 
 /// What was rendered, `crds/` included, and is not allowed in a release whose namespace is `own`. `scope` tells where

@@ -33,6 +33,13 @@ pub const PRIMARY_RESOURCE: &str = "operator-sdk/primary-resource";
 /// Annotation of an object that cannot carry an ownerReference: `<Kind>.<group>` of the resource.
 pub const PRIMARY_RESOURCE_TYPE: &str = "operator-sdk/primary-resource-type";
 
+/// Annotation of a resource: how often it is looked at without a cause.
+pub const RECONCILE_PERIOD: &str = "helm.sdk.operatorframework.io/reconcile-period";
+/// Annotation of a resource: `true`, or a time until which it is left alone.
+pub const PAUSED: &str = "chart-operator.dev/paused";
+/// Annotation of a resource: any text; another one asks for a pass now.
+pub const REQUESTED_AT: &str = "chart-operator.dev/requestedAt";
+
 /// Finalizer of a resource.
 pub const FINALIZER: &str = "helm.sdk.operatorframework.io/uninstall-release";
 /// Finalizer that older operators wrote; it is honoured and removed.

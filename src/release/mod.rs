@@ -9,6 +9,7 @@ pub mod applyset;
 pub mod contention;
 mod error;
 pub mod hook;
+pub mod ignore;
 pub mod labels;
 pub mod manifest;
 mod name;

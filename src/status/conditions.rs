@@ -1,6 +1,7 @@
 //! The conditions of a resource: the only place where one is written.
 //!
-//! `Ready`, `Reconciling` and `Stalled` mean what kstatus says; the last two exist only while they are true. The other
+//! `Ready`, `Reconciling` and `Stalled` mean what kstatus says; the last two, and our own `Paused` and `Drifted`, exist only
+//! while they are true. The other
 //! four are operator-sdk's (v1.42.3, `internal/helm/internal/types`), with its rules of presence: `ReleaseFailed` and
 //! `Irreconcilable` are removed, not set to False, when the fault is gone.
 
@@ -28,11 +29,15 @@ pub enum Condition {
     Reconciling,
     /// The operator waits for the user.
     Stalled,
+    /// The user has asked the operator to leave the resource alone.
+    Paused,
+    /// Somebody has changed or deleted objects, and they stay so.
+    Drifted,
 }
 
 impl Condition {
     /// All of them, in the order in which they are written.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Initialized,
         Self::Deployed,
         Self::ReleaseFailed,
@@ -40,6 +45,8 @@ impl Condition {
         Self::Ready,
         Self::Reconciling,
         Self::Stalled,
+        Self::Paused,
+        Self::Drifted,
     ];
 
     /// Its `type`.
@@ -52,6 +59,8 @@ impl Condition {
             Self::Ready => "Ready",
             Self::Reconciling => "Reconciling",
             Self::Stalled => "Stalled",
+            Self::Paused => "Paused",
+            Self::Drifted => "Drifted",
         }
     }
 
@@ -62,7 +71,7 @@ impl Condition {
 
     /// Whether it tells of something that needs the user.
     const fn is_alarming(self) -> bool {
-        matches!(self, Self::ReleaseFailed | Self::Irreconcilable | Self::Stalled)
+        matches!(self, Self::ReleaseFailed | Self::Irreconcilable | Self::Stalled | Self::Drifted)
     }
 }
 
@@ -142,6 +151,10 @@ reasons! {
     Forbidden,
     /// A rendered object is not among those that the watch allows.
     Restricted,
+    /// An annotation of the resource cannot be read.
+    InvalidAnnotation,
+    /// Somebody has changed or deleted objects.
+    DriftDetected,
     /// A hook failed.
     HookFailed,
     /// A Job of the chart failed.

@@ -45,6 +45,11 @@ pub enum Outcome {
         /// Who must act.
         fate: Fate,
     },
+    /// It is left alone, as the user has asked.
+    Paused {
+        /// For how long.
+        message: String,
+    },
     /// It is being removed.
     Uninstalling {
         /// [`Reason::Uninstalling`] or [`Reason::TeardownBlocked`].
@@ -115,20 +120,27 @@ pub struct Report {
 }
 
 /// When and for what a report is made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Occasion {
     /// The time of a change.
     pub at: Timestamp,
     /// The generation that the pass used; none for a kind without a status subresource.
     pub generation: Option<i64>,
+    /// What has drifted and stays so, where that is known; empty for nothing.
+    pub drift: Option<String>,
+    /// The user's request that was handled.
+    pub handled: Option<String>,
 }
 
 /// The whole new status. Fields and conditions that are not ours are kept.
-pub fn report(old: Option<&Json>, outcome: &Outcome, occasion: Occasion) -> Report {
+pub fn report(old: Option<&Json>, outcome: &Outcome, occasion: &Occasion) -> Report {
     let mut status = old.and_then(Json::as_object).cloned().unwrap_or_default();
     let mut conditions = Conditions::of(old, occasion.at, occasion.generation);
     if !matches!(outcome, Outcome::Uninstalling { .. } | Outcome::Uninstalled) {
         conditions.set(Condition::Initialized, Truth::True, None, "");
+    }
+    if !matches!(outcome, Outcome::Paused { .. }) {
+        conditions.remove(Condition::Paused);
     }
     match outcome {
         Outcome::Applied { deployed, notes, blocker } => {
@@ -148,12 +160,23 @@ pub fn report(old: Option<&Json>, outcome: &Outcome, occasion: Occasion) -> Repo
         Outcome::Progressing { reason, message } | Outcome::Uninstalling { reason, message } => {
             at_work(&mut conditions, *reason, message);
         }
+        Outcome::Paused { message } => paused(&mut conditions, message),
         Outcome::Uninstalled => uninstalled(&mut conditions, &mut status),
     }
-    let (list, transitions) = conditions.finish();
+    match occasion.drift.as_deref() {
+        None => {}
+        Some("") => conditions.remove(Condition::Drifted),
+        Some(drift) => conditions.set(Condition::Drifted, Truth::True, Some(Reason::DriftDetected), drift),
+    }
+    let (list, mut transitions) = conditions.finish();
+    // Each drift has been told when it was found.
+    transitions.retain(|transition| transition.condition != Condition::Drifted);
     status.insert("conditions".into(), list);
     if let Some(generation) = occasion.generation {
         status.insert("observedGeneration".into(), generation.into());
+    }
+    if let Some(handled) = &occasion.handled {
+        status.insert("lastHandledReconcileAt".into(), handled.as_str().into());
     }
     Report { status: Json::Object(status), transitions: merged(transitions) }
 }
@@ -201,6 +224,12 @@ fn at_work(conditions: &mut Conditions, reason: Reason, message: &str) {
 fn stuck(conditions: &mut Conditions, reason: Reason, message: &str) {
     conditions.set(Condition::Ready, Truth::False, Some(reason), message);
     conditions.set(Condition::Stalled, Truth::True, Some(reason), message);
+    conditions.remove(Condition::Reconciling);
+}
+
+/// How ready it is, is what was seen last: nobody looks any more. That the operator was at work is no longer true.
+fn paused(conditions: &mut Conditions, message: &str) {
+    conditions.set(Condition::Paused, Truth::True, Some(Reason::Paused), message);
     conditions.remove(Condition::Reconciling);
 }
 

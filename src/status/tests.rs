@@ -6,7 +6,11 @@ const EARLY: &str = "2026-01-01T00:00:00Z";
 const LATE: &str = "2026-01-01T00:05:00.5Z";
 
 fn at(time: &str) -> Occasion {
-    Occasion { at: time.parse().unwrap(), generation: Some(3) }
+    Occasion { at: time.parse().unwrap(), generation: Some(3), drift: None, handled: None }
+}
+
+fn report(old: Option<&Json>, outcome: &Outcome, occasion: Occasion) -> Report {
+    super::report(old, outcome, &occasion)
 }
 
 fn applied(revision: u32, blocker: Option<Blocker>) -> Outcome {
@@ -185,7 +189,7 @@ fn generations_stand_on_our_conditions_only_and_foreign_fields_are_kept() {
     for condition in conditions {
         assert_eq!(condition.get("observedGeneration").is_some(), condition["type"] == "Ready", "{condition}");
     }
-    let without = super::report(None, &applied(1, None), Occasion { generation: None, ..at(EARLY) });
+    let without = super::report(None, &applied(1, None), &Occasion { generation: None, ..at(EARLY) });
     assert!(!without.status.to_string().contains("observedGeneration"));
 }
 
@@ -194,4 +198,34 @@ fn reasons_are_what_kubernetes_takes_for_one() {
     for reason in Reason::ALL {
         assert!(reason.name().chars().all(char::is_alphanumeric), "{reason}");
     }
+}
+
+#[test]
+fn a_pause_leaves_what_was_seen_and_is_gone_with_the_next_outcome() {
+    let busy = report(None, &applied(1, Some(blocker(Status::InProgress, None))), at(EARLY));
+    let paused = report(Some(&busy.status), &Outcome::Paused { message: "paused".into() }, at(LATE));
+    assert_eq!(events(&paused), ["Normal Paused: paused"]);
+    let conditions = shown(&paused);
+    assert!(conditions.contains(&"Paused=True Paused: paused".to_owned()), "{conditions:?}");
+    assert!(
+        conditions.contains(&"Ready=False Progressing: Deployment web: Available: 0/1".to_owned()),
+        "{conditions:?}"
+    );
+    assert!(!conditions.iter().any(|condition| condition.starts_with("Reconciling")), "{conditions:?}");
+    let again = report(Some(&paused.status), &applied(1, None), at(LATE));
+    assert!(!shown(&again).iter().any(|condition| condition.starts_with("Paused")), "{again:?}");
+}
+
+#[test]
+fn drift_is_a_condition_while_it_is_there_and_no_event_and_a_request_is_echoed() {
+    let occasion =
+        |drift: Option<&str>| Occasion { drift: drift.map(str::to_owned), handled: Some("today".into()), ..at(EARLY) };
+    let found = report(None, &applied(1, None), occasion(Some("`Service n/a` was deleted")));
+    assert!(shown(&found).contains(&"Drifted=True DriftDetected: `Service n/a` was deleted".to_owned()), "{found:?}");
+    assert_eq!(events(&found), events(&report(None, &applied(1, None), at(EARLY))));
+    assert_eq!(found.status["lastHandledReconcileAt"], "today");
+    let unknown = report(Some(&found.status), &applied(1, None), occasion(None));
+    assert_eq!(unknown.status, found.status);
+    let gone = report(Some(&found.status), &applied(1, None), occasion(Some("")));
+    assert!(!shown(&gone).iter().any(|condition| condition.starts_with("Drifted")), "{gone:?}");
 }

@@ -4,30 +4,20 @@
 //! they are refused. A field that is carried out leaves this list for [`crate::watches::read`].
 
 use crate::watches::fields::{Field, Findings};
-use crate::yaml::{Node, NodeValue};
+use crate::yaml::Node;
 
 /// A field's name, its shape, and what to do without it.
 type Row = (&'static str, Shape, &'static str);
 
 enum Shape {
-    String,
     Bool,
-    List,
     OneOf(&'static [&'static str]),
     /// `none`, `own`, or a mapping.
     Lookup,
 }
 
 const ROWS: &[Row] = &[
-    (
-        "releaseNamespace",
-        Shape::String,
-        "remove it: the releases of cluster-scoped resources live in the operator's namespace",
-    ),
-    ("serviceAccountName", Shape::String, "remove it: every call is made as the operator's own service account"),
     ("lookup", Shape::Lookup, "remove it, and limit what charts may read by the operator's role"),
-    ("drift", Shape::OneOf(&["correct", "warn", "ignore"]), "remove it: drift is corrected"),
-    ("ignoreFields", Shape::List, "remove it, and leave such fields out of the chart's templates"),
     ("rollback", Shape::Bool, "remove it: after a failed upgrade the last good revision is put back"),
     ("crds", Shape::OneOf(&["Create", "CreateReplace", "Skip"]), "remove it: what is in `crds/` is created once"),
 ];
@@ -54,9 +44,7 @@ impl Shape {
     /// What was wanted, if `node` is something else.
     fn fault(&self, node: &Node) -> Option<String> {
         let (fits, wanted) = match self {
-            Self::String => (matches!(node.value, NodeValue::String(_)), "a string".to_owned()),
             Self::Bool => (node.as_bool().is_some(), "true or false".to_owned()),
-            Self::List => (node.is_sequence(), "a list".to_owned()),
             Self::OneOf(words) => (node.as_str().is_some_and(|text| words.contains(&text)), one_of(words)),
             Self::Lookup => {
                 let word = node.as_str().is_some_and(|text| matches!(text, "none" | "own"));

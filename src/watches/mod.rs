@@ -27,6 +27,7 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::release::ignore::Ignore;
 use crate::release::patches::Patch;
 use crate::release::restrict::Restrict;
 
@@ -87,10 +88,30 @@ pub struct Watch {
     pub patches: Vec<Patch>,
     /// What may be rendered; `None`: everything.
     pub restrict: Option<Restrict>,
+    /// What is done about what others change of what was applied.
+    pub drift: Drift,
+    /// Fields that are left to others once an object is there.
+    pub ignore_fields: Vec<Ignore>,
+    /// The namespace of the releases of cluster-scoped resources; `None`: the operator's.
+    pub release_namespace: Option<String>,
+    /// The `ServiceAccount`, in the namespace of the release, as which every call for it is made; `None`: the operator's own.
+    pub service_account_name: Option<String>,
     /// The text of the fields that bend what is rendered: when it changes, everything is rendered again.
     pub rules: String,
     /// Where it stands.
     places: Places,
+}
+
+/// What is done about fields of ours that somebody changed, and objects of ours that somebody deleted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Drift {
+    /// They are put back.
+    #[default]
+    Correct,
+    /// They are told, once, and stay as they are until something else is rendered.
+    Warn,
+    /// They stay as they are until something else is rendered.
+    Ignore,
 }
 
 /// Where a watch and its parts stand.

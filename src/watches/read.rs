@@ -14,7 +14,7 @@ use crate::watches::{DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, bud
 use crate::yaml::{self, Node, Numbers};
 
 /// The fields that are carried out.
-const FIELDS: [&str; 15] = [
+const FIELDS: [&str; 19] = [
     "group",
     "version",
     "kind",
@@ -30,6 +30,10 @@ const FIELDS: [&str; 15] = [
     "budget",
     "patches",
     "restrict",
+    "drift",
+    "ignoreFields",
+    "releaseNamespace",
+    "serviceAccountName",
 ];
 
 /// Reads the text of a `watches.yaml` that is known as `name`.
@@ -113,6 +117,10 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
     let budget = budget::read(fields.field("budget"), findings);
     let patches = rules::patches(fields.field("patches"), findings);
     let restrict = rules::restrict(fields.field("restrict"), findings);
+    let drift = rules::drift(fields.field("drift"), findings);
+    let ignore_fields = rules::ignore_fields(fields.field("ignoreFields"), findings);
+    let release_namespace = rules::name(fields.field("releaseNamespace"), 63, findings);
+    let service_account_name = rules::name(fields.field("serviceAccountName"), 253, findings);
     Some(Watch {
         gvk: gvk?,
         chart: chart?,
@@ -127,7 +135,11 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
         budget,
         patches,
         restrict,
-        rules: rules::text(["patches", "restrict"].map(|name| fields.field(name))),
+        drift,
+        ignore_fields,
+        release_namespace,
+        service_account_name,
+        rules: rules::text(["patches", "restrict", "ignoreFields"].map(|name| fields.field(name))),
         places: Places {
             source: Arc::clone(&findings.source),
             gvk: fields.field("kind").map_or(item.place, |field| field.value.place),

@@ -6,9 +6,11 @@ use json_patch::PatchOperation;
 use serde_json::Value as Json;
 
 use crate::diagnostic::suggestion;
+use crate::release::ignore::{Ignore, is_ours};
 use crate::release::patches::{Patch, is_identity};
 use crate::release::restrict::{GroupKind, Namespaces, Restrict};
 use crate::release::target::{Pattern, Target};
+use crate::watches::Drift;
 use crate::watches::fields::{Field, Fields, Findings, scalar};
 use crate::yaml::{self, Node, Numbers};
 
@@ -223,6 +225,67 @@ fn texts(field: Field<'_>, wanted: &str, findings: &mut Findings) -> impl Iterat
         }
     }
     texts.into_iter()
+}
+
+/// Reads the field `ignoreFields`.
+pub(crate) fn ignore_fields(field: Option<Field<'_>>, findings: &mut Findings) -> Vec<Ignore> {
+    let items = mappings(field, "`kind` and `paths`", findings);
+    items.into_iter().map(|item| ignored(item, findings)).collect()
+}
+
+fn ignored(item: &Node, findings: &mut Findings) -> Ignore {
+    let fields = findings.fields(item, &["group", "kind", "name", "paths"]);
+    let target = named(&fields, findings);
+    let mut paths = Vec::new();
+    match fields.field("paths") {
+        None => findings.fault_with(item.place, "`paths` is missing", "write for instance `paths: [/spec/replicas]`"),
+        Some(field) if !field.value.is_sequence() => findings.mismatch(field, "a list"),
+        Some(field) => {
+            for item in field.value.items() {
+                let Some(path) = pointer(item, "paths", findings) else { continue };
+                if is_ours(&path) {
+                    let message = format!("`{path}` cannot be ignored: it is what makes the object the resource's own");
+                    findings.fault(item.place, message);
+                }
+                paths.push(path);
+            }
+        }
+    }
+    Ignore { target, paths }
+}
+
+/// Reads the field `drift`.
+pub(crate) fn drift(field: Option<Field<'_>>, findings: &mut Findings) -> Drift {
+    const WORDS: [(&str, Drift); 3] = [("correct", Drift::Correct), ("warn", Drift::Warn), ("ignore", Drift::Ignore)];
+    let Some(field) = field else { return Drift::default() };
+    let Some(text) = findings.string(Some(field)) else { return Drift::default() };
+    let found = WORDS.iter().find(|(word, _)| *word == text);
+    if found.is_none() {
+        let message = format!("expected one of `correct`, `warn`, `ignore` for `drift`, found `{text}`");
+        let meant = suggestion(&text, WORDS.iter().map(|(word, _)| *word));
+        let hint = meant.map_or_else(
+            || "leave it out to have drift corrected".to_owned(),
+            |word| format!("did you mean `{word}`?"),
+        );
+        findings.fault_with(field.value.place, message, hint);
+    }
+    found.map(|(_, drift)| *drift).unwrap_or_default()
+}
+
+/// Reads a field that holds the name of a Namespace or a `ServiceAccount`.
+pub(crate) fn name(field: Option<Field<'_>>, longest: usize, findings: &mut Findings) -> Option<String> {
+    let field = field?;
+    let text = findings.string(Some(field))?;
+    let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || (c == '.' && longest > 63);
+    let ends = [text.chars().next(), text.chars().next_back()];
+    let is_word = ends.iter().all(|end| end.is_some_and(|c| c.is_ascii_alphanumeric()));
+    if text.len() > longest || !is_word || !text.chars().all(allowed) {
+        let hint = format!(
+            "a name here is at most {longest} lower case letters, digits and `-`, with a letter or digit at both ends"
+        );
+        findings.fault_with(field.value.place, format!("`{text}` is no name for `{}`", field.name), hint);
+    }
+    Some(text)
 }
 
 /// What all of these fields say, for whoever asks whether they have changed.

@@ -263,54 +263,27 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
     insta::assert_snapshot!(faults("- version: v1
   kind: Web
   chart: web
-  releaseNamespace: x
-  serviceAccountName: web
   lookup: own
-  drift: sometimes
-  ignoreFields: []
   rollback: false
   crds: Skip
 "), @"
-    error: `releaseNamespace` is not supported yet
+    error: `lookup` is not supported yet
       --> watches.yaml:4:3
        |
-     4 |   releaseNamespace: x
-       |   ^^^^^^^^^^^^^^^^
-      = hint: remove it: the releases of cluster-scoped resources live in the operator's namespace
-    error: `serviceAccountName` is not supported yet
-      --> watches.yaml:5:3
-       |
-     5 |   serviceAccountName: web
-       |   ^^^^^^^^^^^^^^^^^^
-      = hint: remove it: every call is made as the operator's own service account
-    error: `lookup` is not supported yet
-      --> watches.yaml:6:3
-       |
-     6 |   lookup: own
+     4 |   lookup: own
        |   ^^^^^^
       = hint: remove it, and limit what charts may read by the operator's role
-    error: expected one of `correct`, `warn`, `ignore` for `drift`, found `sometimes`
-      --> watches.yaml:7:10
-       |
-     7 |   drift: sometimes
-       |          ^^^^^^^^^
-    error: `ignoreFields` is not supported yet
-      --> watches.yaml:8:3
-       |
-     8 |   ignoreFields: []
-       |   ^^^^^^^^^^^^
-      = hint: remove it, and leave such fields out of the chart's templates
     error: `rollback` is not supported yet
-      --> watches.yaml:9:3
+      --> watches.yaml:5:3
        |
-     9 |   rollback: false
+     5 |   rollback: false
        |   ^^^^^^^^
       = hint: remove it: after a failed upgrade the last good revision is put back
     error: `crds` is not supported yet
-      --> watches.yaml:10:3
-        |
-     10 |   crds: Skip
-        |   ^^^^
+      --> watches.yaml:6:3
+       |
+     6 |   crds: Skip
+       |   ^^^^
       = hint: remove it: what is in `crds/` is created once
     ");
 }
@@ -476,6 +449,83 @@ fn patches_and_limits_are_read() {
     assert_eq!(kinds.collect::<Vec<_>>(), ["Service", "Deployment.apps"]);
     let other = only("- {version: v1, kind: Web, chart: web, restrict: {namespaces: own}}");
     assert!(watch.rules != other.rules && other.restrict.is_some());
+}
+
+#[test]
+fn what_is_done_about_drift_and_as_whom_is_read() {
+    let watch = only(
+        "- version: v1
+  kind: Web
+  chart: web
+  drift: warn
+  ignoreFields:
+  - {group: apps, kind: Deployment, paths: [/spec/replicas]}
+  - {paths: [/metadata/annotations/a~1b]}
+  releaseNamespace: releases
+  serviceAccountName: tenant
+",
+    );
+    assert_eq!(watch.drift, Drift::Warn);
+    let paths: Vec<_> = watch.ignore_fields.iter().flat_map(|ignore| &ignore.paths).collect();
+    assert_eq!(paths, ["/spec/replicas", "/metadata/annotations/a~1b"]);
+    assert_eq!(watch.release_namespace.as_deref(), Some("releases"));
+    assert_eq!(watch.service_account_name.as_deref(), Some("tenant"));
+    let other = only("- {version: v1, kind: Web, chart: web}");
+    assert_eq!((other.drift, other.ignore_fields.len()), (Drift::Correct, 0));
+    assert_ne!(watch.rules, other.rules);
+}
+
+#[test]
+fn faults_of_drift_and_accounts_are_told() {
+    insta::assert_snapshot!(faults("- version: v1
+  kind: Web
+  chart: web
+  drift: warning
+  ignoreFields: [{kind: Deployment}, {paths: [spec, /metadata/labels]}, /spec]
+  releaseNamespace: a.b
+  serviceAccountName: Tenant
+"), @"
+    error: expected one of `correct`, `warn`, `ignore` for `drift`, found `warning`
+      --> watches.yaml:4:10
+       |
+     4 |   drift: warning
+       |          ^^^^^^^
+      = hint: leave it out to have drift corrected
+    error: `paths` is missing
+      --> watches.yaml:5:18
+       |
+     5 |   ignoreFields: [{kind: Deployment}, {paths: [spec, /metadata/labels]}, /spec]
+       |                  ^
+      = hint: write for instance `paths: [/spec/replicas]`
+    error: `spec` is no JSON pointer
+      --> watches.yaml:5:47
+       |
+     5 |   ignoreFields: [{kind: Deployment}, {paths: [spec, /metadata/labels]}, /spec]
+       |                                               ^^^^
+      = hint: write for instance `/spec/replicas`; `/` in a name is `~1`, and `~` is `~0`
+    error: `/metadata/labels` cannot be ignored: it is what makes the object the resource's own
+      --> watches.yaml:5:53
+       |
+     5 |   ignoreFields: [{kind: Deployment}, {paths: [spec, /metadata/labels]}, /spec]
+       |                                                     ^^^^^^^^^^^^^^^^
+    error: expected `kind` and `paths` in `ignoreFields`, found a string
+      --> watches.yaml:5:73
+       |
+     5 |   ignoreFields: [{kind: Deployment}, {paths: [spec, /metadata/labels]}, /spec]
+       |                                                                         ^^^^^
+    error: `a.b` is no name for `releaseNamespace`
+      --> watches.yaml:6:21
+       |
+     6 |   releaseNamespace: a.b
+       |                     ^^^
+      = hint: a name here is at most 63 lower case letters, digits and `-`, with a letter or digit at both ends
+    error: `Tenant` is no name for `serviceAccountName`
+      --> watches.yaml:7:23
+       |
+     7 |   serviceAccountName: Tenant
+       |                       ^^^^^^
+      = hint: a name here is at most 253 lower case letters, digits and `-`, with a letter or digit at both ends
+    ");
 }
 
 #[test]

@@ -126,3 +126,134 @@ async fn definitions_of_a_chart_are_objects_that_a_watch_may_not_allow() {
     assert!(message.contains("CustomResourceDefinition things.forbidden.example.com` (crds/)"), "{message}");
     assert!(namespace.find("CustomResourceDefinition", "things.forbidden.example.com").await.is_none());
 }
+
+/// Whoever holds the field of the Deployment, by his name.
+fn holders(object: &Json, field: &str) -> Vec<String> {
+    let entries = object["metadata"]["managedFields"].as_array().unwrap();
+    let holds = |entry: &&Json| entry.pointer(&format!("/fieldsV1/f:spec/f:{field}")).is_some();
+    entries.iter().filter(holds).map(|entry| entry["manager"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn an_ignored_field_is_sent_once_and_then_left_to_whoever_wants_it() {
+    let namespace = Namespace::create("ignored").await;
+    let project = project("  ignoreFields: [{group: apps, kind: Deployment, paths: [/spec/replicas]}]\n");
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
+    namespace.create_resource("Web", "shop", json!({"replicaCount": 3})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    let made = namespace.find("Deployment", "shop-web").await.unwrap();
+    assert_eq!(made["spec"]["replicas"], 3, "it is made with it");
+    assert_eq!(holders(&made, "replicas"), [] as [String; 0]);
+
+    // Something else of it changes: the field is not sent, and not removed either.
+    namespace.patch("Web", "shop", json!({"spec": {"replicaCount": 4, "image": {"tag": "other"}}})).await;
+    let second = |web: &Json| web["status"]["deployedRelease"]["revision"] == 2;
+    namespace.until("Web", "shop", "it is upgraded", second).await;
+    let upgraded = namespace.find("Deployment", "shop-web").await.unwrap();
+    let image = upgraded.pointer("/spec/template/spec/containers/0/image").unwrap().as_str().unwrap();
+    assert!(image.ends_with(":other"), "{image}");
+    assert_eq!(upgraded["spec"]["replicas"], 3);
+
+    // An autoscaler changes it, and keeps it while other drift is put right.
+    let scale = json!({"spec": {"replicas": 7}});
+    namespace.patch("Deployment", "shop-web", scale).await;
+    namespace.patch("Deployment", "shop-web", json!({"spec": {"minReadySeconds": 9, "paused": true}})).await;
+    namespace
+        .json_patch(
+            "Deployment",
+            "shop-web",
+            json!([{"op": "remove", "path": "/metadata/labels/app.kubernetes.io~1name"}]),
+        )
+        .await;
+    let labelled = |found: &Json| found["metadata"]["labels"]["app.kubernetes.io/name"].is_string();
+    let corrected = namespace.until("Deployment", "shop-web", "its label is back", labelled).await;
+    assert_eq!(corrected["spec"]["replicas"], 7);
+    assert_eq!(holders(&corrected, "replicas"), ["jane"]);
+    assert_eq!(operator.logged("Corrected drift").len(), 1);
+
+    // Made anew, it is what the chart says.
+    namespace.delete("Deployment", "shop-web").await;
+    let anew = |found: &Json| found["metadata"]["uid"] != corrected["metadata"]["uid"];
+    let anew = namespace.until("Deployment", "shop-web", "it is back", anew).await;
+    assert_eq!(anew["spec"]["replicas"], 4);
+}
+
+#[tokio::test]
+async fn a_field_of_a_release_that_runs_can_be_ignored_from_now_on() {
+    let namespace = Namespace::create("from-now-on").await;
+    let project = project("");
+    let operator = Operator::start(&project, &namespace).await;
+    namespace.create_resource("Web", "shop", json!({"replicaCount": 3})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    operator.kill();
+    project.edit("watches.yaml", |text| {
+        let rule = "  ignoreFields: [{kind: Deployment, paths: [/spec/replicas]}]\n";
+        text.replace("  kind: Web\n", &format!("  kind: Web\n{rule}"))
+    });
+    let _operator = Operator::start(&project, &namespace).await;
+    let free = |found: &Json| holders(found, "replicas").is_empty();
+    let found = namespace.until("Deployment", "shop-web", "the field is nobody's", free).await;
+    assert_eq!(found["spec"]["replicas"], 3);
+}
+
+#[tokio::test]
+async fn drift_that_is_only_told_is_told_once_with_field_and_manager_and_ends_with_another_value() {
+    let namespace = Namespace::create("drift-warn").await;
+    let project = project("  drift: warn\n");
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+
+    let drifted = namespace.patch("Deployment", "shop-web", json!({"spec": {"replicas": 5}})).await;
+    let deployment = format!("`apps/Deployment {}/shop-web` was changed: spec.replicas by jane", namespace.name);
+    let told = |web: &Json| message(web, "Drifted") == deployment;
+    let web = namespace.until("Web", "shop", "the change is told", told).await;
+    assert_eq!(condition_text(&web, "Drifted").unwrap(), "True/DriftDetected");
+    assert!(is_deployed(&web));
+    namespace.delete("Service", "shop-web").await;
+    let service = format!("`Service {}/shop-web` was deleted", namespace.name);
+    let both = |web: &Json| message(web, "Drifted").contains(&service) && message(web, "Drifted").contains(&deployment);
+    namespace.until("Web", "shop", "the deletion is told", both).await;
+    let renders = operator.metric("chart_operator_renders_total").await;
+    // Several periods: it is told once, nothing is rendered for it, and nothing written.
+    let before = operator.calls().len();
+    tokio::time::sleep(std::time::Duration::from_secs(3)).await;
+    let later = operator.calls().split_off(before);
+    assert!(later.iter().all(|call| call.resource == "events"), "{later:?}");
+    assert_eq!(operator.metric("chart_operator_renders_total").await, renders);
+    assert_eq!(operator.logged("Drift found").len(), 2);
+    let untouched = namespace.find("Deployment", "shop-web").await.unwrap();
+    assert_eq!(untouched["spec"], drifted["spec"]);
+    assert!(namespace.find("Service", "shop-web").await.is_none());
+    let events = namespace.api("Event").list(&kube::api::ListParams::default()).await.unwrap();
+    let events = events.items.iter().filter(|event| event.data["reason"] == "DriftDetected").count();
+    assert_eq!(events, 2);
+
+    // A process that takes over finds it told.
+    operator.kill();
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
+    // Another value is another wish: what it changes is applied, and only that.
+    namespace.patch("Web", "shop", json!({"spec": {"replicaCount": 2}})).await;
+    namespace.until("Deployment", "shop-web", "it has 2 replicas", |found| found["spec"]["replicas"] == 2).await;
+    namespace.until("Web", "shop", "only the Service has drifted", |web| message(web, "Drifted") == service).await;
+    assert!(namespace.find("Service", "shop-web").await.is_none());
+    assert_eq!(operator.logged("Drift found").len(), 0);
+}
+
+#[tokio::test]
+async fn drift_that_is_ignored_is_silent_and_another_value_is_applied() {
+    let namespace = Namespace::create("drift-ignore").await;
+    let project = project("  drift: ignore\n");
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    namespace.patch("Deployment", "shop-web", json!({"spec": {"replicas": 5}})).await;
+    namespace.patch("Web", "shop", json!({"spec": {"service": {"port": 81}}})).await;
+    let changed = |service: &Json| service["spec"]["ports"][0]["port"] == 81;
+    namespace.until("Service", "shop-web", "it has the new port", changed).await;
+    assert_eq!(namespace.find("Deployment", "shop-web").await.unwrap()["spec"]["replicas"], 5);
+    namespace.patch("Web", "shop", json!({"spec": {"replicaCount": 2}})).await;
+    namespace.until("Deployment", "shop-web", "it has 2 replicas", |found| found["spec"]["replicas"] == 2).await;
+    let web = namespace.find("Web", "shop").await.unwrap();
+    assert!(condition(&web, "Drifted").is_none() && operator.logged("Drift found").is_empty(), "{web}");
+}

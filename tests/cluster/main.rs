@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod asked;
 mod disturbed;
 mod faults;
 mod fields;
@@ -20,3 +21,4 @@ mod rights;
 mod scope;
 mod start;
 mod support;
+mod tenants;

@@ -140,13 +140,14 @@ impl Shop<'_> {
                 format!("{}: the operator leaves it alone, since its watch selects `{selector}`", name(&resource));
             self.warnings.push(Diagnostic::warning(message));
         }
-        let release = release_of(&resource.key());
+        // Who has no namespace of its own has its release where the operator would be.
+        let release = release_of(&entry.watch, &resource.key(), &self.args.release.namespace.resolve());
         check_release_name(&release.name).map_err(|error| failure(chain(&error), None))?;
         let job = Job {
             entry: Arc::clone(&entry),
             capabilities: Arc::clone(&self.capabilities),
             spec: resource.spec().cloned().unwrap_or_else(|| json!({})),
-            release,
+            release: release.clone(),
             revision: if self.args.release.is_upgrade { 2 } else { 1 },
         };
         let world = Rc::new(Offline::new(self.args.cluster.dns()));
@@ -157,7 +158,7 @@ impl Shop<'_> {
         })?;
         let warnings = rules::patch(&entry.watch, &mut rendered).map_err(|error| failure(chain(&error), None))?;
         self.warnings.extend(warnings.into_iter().map(Diagnostic::warning));
-        let prepared = self.prepare(&mut rendered, &entry, &resource)?;
+        let prepared = self.prepare(&mut rendered, &rendering::context(&entry, &resource, release), &entry.watch)?;
         for definition in &rendered.definitions {
             text.extend_from_slice(b"---\n");
             text.extend_from_slice(yaml::emit_json(definition)?.as_bytes());
@@ -224,20 +225,23 @@ impl Shop<'_> {
     }
 
     /// The objects as they are sent, where kinds that nobody here knows are taken for namespaced.
-    fn prepare(&mut self, rendered: &mut Rendered, entry: &Entry, resource: &Resource) -> anyhow::Result<Preparation> {
+    fn prepare(
+        &mut self,
+        rendered: &mut Rendered,
+        context: &prepare::Context,
+        watch: &Watch,
+    ) -> anyhow::Result<Preparation> {
         let defined: BTreeMap<_, _> = rendered.definitions.iter().filter_map(prepare::defined_scope).collect();
         let scope = |gvk: &Gvk| -> Option<Scope> {
             scope::builtin(gvk).or_else(|| defined.get(&(gvk.group.clone(), gvk.kind.clone())).copied())
         };
-        let own = &rendering::context(entry, resource).release.namespace;
-        let violations = rules::violations(&entry.watch, rendered, own, &scope);
+        let violations = rules::violations(watch, rendered, &context.release.namespace, &scope);
         if !violations.is_empty() {
             let texts: Vec<_> = violations.iter().map(ToString::to_string).collect();
             return Err(failure(texts.join("\n"), None).into());
         }
         let objects = std::mem::take(&mut rendered.objects);
-        let context = rendering::context(entry, resource);
-        let prepared = prepare::objects(objects, &context, &scope).map_err(|error| failure(chain(&error), None))?;
+        let prepared = prepare::objects(objects, context, &scope).map_err(|error| failure(chain(&error), None))?;
         self.warnings.extend(prepared.warnings.iter().map(|warning| Diagnostic::warning(warning.to_string())));
         let unknown = prepared.objects.iter().filter(|object| object.scope.is_none());
         self.warnings.extend(unknown.map(|object| {

@@ -12,6 +12,7 @@ fn prepared(id: &str, digest: &str) -> Arc<Prepared> {
         body: json!({}),
         digest: Digest::of(digest),
         keep: false,
+        ignored: None,
         directives: BTreeMap::new(),
         source: "demo/templates/a.yaml".into(),
     })

@@ -15,6 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, json};
 
+use crate::release::ignore::Ignored;
 use crate::release::manifest::{Object, type_name};
 use crate::release::number::whole_numbers;
 use crate::release::{Digest, Error, Gvk, Json, ObjectId, ReleaseId, Scope, labels};
@@ -58,6 +59,8 @@ pub struct Prepared {
     pub body: Json,
     /// Digest of the body.
     pub digest: Digest,
+    /// What of it is sent only to make it, by the rules of the watch.
+    pub ignored: Option<Ignored>,
     /// Whether it is left alone when it is no longer rendered.
     pub keep: bool,
     /// Our own annotations, which are not sent, without their prefix `chart-operator.dev/`.
@@ -200,7 +203,7 @@ fn prepare(
     body.remove("status");
     drop_empty_maps(&mut body);
     let body = Json::Object(body);
-    Ok(Prepared { digest: Digest::of_json(&body), id, version, scope, body, keep, directives, source })
+    Ok(Prepared { digest: Digest::of_json(&body), id, version, scope, body, ignored: None, keep, directives, source })
 }
 
 /// Where a fault of an object is reported.

@@ -8,7 +8,7 @@ use crate::release::Json;
 
 /// One step of a path in an owned set.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) enum Key {
+pub(in crate::release) enum Key {
     /// `.`: the thing itself, beside what is in it.
     Itself,
     /// `f:name`: a field of a map.
@@ -23,7 +23,7 @@ pub(super) enum Key {
 
 impl Key {
     /// Reads a key; `None` for one that nobody knows.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(in crate::release) fn parse(text: &str) -> Option<Self> {
         if text == "." {
             return Some(Self::Itself);
         }
@@ -108,7 +108,7 @@ impl fmt::Display for Key {
 }
 
 /// Whether a node of a set has nothing below it.
-pub(super) fn is_leaf(node: &Json) -> bool {
+pub(in crate::release) fn is_leaf(node: &Json) -> bool {
     node.as_object().is_none_or(|node| node.keys().all(|key| key == "."))
 }
 

@@ -16,8 +16,9 @@ mod tests;
 use serde_json::{Map, Value};
 
 pub use change::{Change, changes};
+pub(in crate::release) use fields::{Key, is_leaf};
 
-use crate::release::projection::fields::{Key, children, is_leaf};
+use crate::release::projection::fields::children;
 use crate::release::{Digest, Json};
 
 /// The digest of what `manager` owns of a live object.

@@ -21,9 +21,12 @@ fn resource(kind: &str) -> ApiResource {
         "Widget" => ("test.example.com", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
-        "Latecomer" | "Returner" | "Newcomer" | "Chosen" | "Mounted" => ("tests.samutup.com", "v1"),
+        "Latecomer" | "Returner" | "Newcomer" | "Chosen" | "Mounted" | "Region" => ("tests.samutup.com", "v1"),
+        "LeftTwin" => ("left.example.com", "v1"),
+        "RightTwin" => ("right.example.com", "v1"),
         _ => ("", "v1"),
     };
+    let kind = if kind.ends_with("Twin") { "Twin" } else { kind };
     ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind))
 }
 
@@ -44,7 +47,7 @@ impl Namespace {
 
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
         match kind {
-            "ClusterRole" | "ClusterRoleBinding" | "CustomResourceDefinition" => {
+            "ClusterRole" | "ClusterRoleBinding" | "CustomResourceDefinition" | "Region" => {
                 Api::all_with(self.client.clone(), &resource(kind))
             }
             _ => Api::namespaced_with(self.client.clone(), &self.name, &resource(kind)),
@@ -74,7 +77,7 @@ impl Namespace {
     pub(crate) async fn create_named(&self, kind: &str, name: &str, mut body: Json) -> Json {
         let resource = resource(kind);
         body["apiVersion"] = json!(resource.api_version);
-        body["kind"] = json!(kind);
+        body["kind"] = json!(resource.kind);
         body["metadata"]["name"] = json!(name);
         let created = self.api(kind).create(&PostParams::default(), &serde_json::from_value(body).unwrap()).await;
         serde_json::to_value(created.unwrap()).unwrap()

@@ -172,9 +172,14 @@ impl Operator {
         self.log().into_iter().filter(|line| line["msg"] == message).collect()
     }
 
-    /// The calls it has made so far, watches and lease apart.
+    /// The calls it has made so far as itself, watches and lease apart.
     pub(crate) fn calls(&self) -> Vec<Request> {
-        let own = self.audit.read_of(&self.user).unwrap().into_iter();
+        self.calls_as(&self.user)
+    }
+
+    /// The calls that were made so far as `user`, watches and lease apart.
+    pub(crate) fn calls_as(&self, user: &str) -> Vec<Request> {
+        let own = self.audit.read_of(user).unwrap().into_iter();
         own.filter(|request| request.verb != "watch" && request.resource != "leases").collect()
     }
 }
