@@ -100,7 +100,7 @@ impl Checking {
                 self.found.extend(watches.warnings);
                 let mut kinds = BTreeSet::new();
                 for watch in &watches.watches {
-                    kinds.insert((api_version(watch), watch.gvk.kind.clone()));
+                    kinds.insert((watch.gvk.api_version(), watch.gvk.kind.clone()));
                     self.watch(watch);
                 }
                 self.unwatched(&kinds);
@@ -133,7 +133,7 @@ impl Checking {
                 no_overrides()
             }
         };
-        let is_of = |sample: &&Sample| sample.kind == watch.gvk.kind && sample.api_version == api_version(watch);
+        let is_of = |sample: &&Sample| sample.kind == watch.gvk.kind && sample.api_version == watch.gvk.api_version();
         let samples: Vec<Sample> = self.samples.iter().filter(is_of).cloned().collect();
         match chart_files(Path::new(&watch.chart)) {
             Ok(files) => {
@@ -169,11 +169,6 @@ impl Checking {
 
 fn no_overrides() -> Json {
     Json::Object(Map::new())
-}
-
-fn api_version(watch: &Watch) -> String {
-    let group = &watch.gvk.group;
-    if group.is_empty() { watch.gvk.version.clone() } else { format!("{group}/{}", watch.gvk.version) }
 }
 
 /// The files of a chart that may be none.

@@ -7,6 +7,7 @@
 mod address;
 mod check;
 mod completion;
+mod diff;
 mod offline;
 mod report;
 pub mod run;
@@ -47,6 +48,8 @@ enum Command {
     Template(Box<template::Args>),
     /// Tell every fault of the watches file and its charts, without a cluster
     Check(check::Args),
+    /// Show what the operator would do to the cluster, without doing it
+    Diff(diff::Args),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -78,6 +81,7 @@ fn execute(name: &'static str, chosen: Command) -> anyhow::Result<ExitCode> {
         Command::Run(args) => run::run(*args)?,
         Command::Template(args) => template::run(*args)?,
         Command::Check(args) => return check::run(args),
+        Command::Diff(args) => return diff::run(&args),
         Command::Version => print(&version::line(name))?,
         Command::Completion(args) => print(&completion::script(&args, name, command(name)))?,
     }

@@ -1,7 +1,9 @@
 //! Calls on single objects, whatever their kind, as plain JSON: what is applied is never squeezed through a type.
 
 use kube::Resource as _;
-use kube::core::params::{DeleteParams, GetParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy};
+use kube::core::params::{
+    DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
+};
 use kube::core::{DynamicObject, Request};
 use serde_json::{Value as Json, json};
 
@@ -93,6 +95,45 @@ impl Cluster {
             self.client().request(request).await
         };
         self.call("PATCH", || format!("try to apply {}", target.describe()), call).await
+    }
+
+    /// The object as it would be were `object` created: nothing is written.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub async fn try_create(&self, target: Target<'_>, object: &Json) -> Result<Json, Error> {
+        let call = async {
+            let body = serde_json::to_vec(object).map_err(kube::Error::SerdeError)?;
+            let params = PostParams { dry_run: true, ..PostParams::default() };
+            let request = built(target.request().create(&params, body))?;
+            self.client().request(request).await
+        };
+        self.call("POST", || format!("try to create {}", target.describe()), call).await
+    }
+
+    /// The objects of a kind that match a label selector; all namespaces if `namespace` is empty.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub async fn list(&self, served: &Served, namespace: &str, labels: &str) -> Result<Vec<Json>, Error> {
+        let call = async {
+            let target = Target { served, namespace, name: "" };
+            let params = ListParams { label_selector: Some(labels.to_owned()), ..ListParams::default() };
+            let request = built(target.request().list(&params))?;
+            self.client().request::<Json>(request).await
+        };
+        let what = || format!("list `{}`", served.resource.plural);
+        let mut list = self.call("GET", what, call).await?;
+        let items = list.get_mut("items").and_then(Json::as_array_mut).map(std::mem::take).unwrap_or_default();
+        // The items of a list do not say what they are.
+        let named = items.into_iter().map(|mut item| {
+            if let Some(item) = item.as_object_mut() {
+                item.insert("apiVersion".to_owned(), json!(served.resource.api_version));
+                item.insert("kind".to_owned(), json!(served.resource.kind));
+            }
+            item
+        });
+        Ok(named.collect())
     }
 
     /// The object, or `None` if there is none.

@@ -6,6 +6,7 @@ mod dependents;
 mod fleet;
 mod follow;
 pub mod options;
+pub mod preview;
 mod resources;
 
 use std::sync::Arc;

@@ -14,6 +14,7 @@ mod leave;
 mod objects;
 mod observe;
 mod pass;
+pub mod preview;
 pub mod queue;
 mod recall;
 mod record;

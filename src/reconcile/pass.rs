@@ -188,7 +188,7 @@ impl<'a> Pass<'a> {
     }
 
     /// The collision in the user's words, and a wish to be woken when the other lets go.
-    fn collision(&self, refused: &plan::Refused) -> Failure {
+    pub(crate) fn collision(&self, refused: &plan::Refused) -> Failure {
         let mut messages = Vec::new();
         for collision in &refused.collisions {
             self.context.objects.want(&collision.id, &self.set);

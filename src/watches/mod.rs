@@ -148,6 +148,13 @@ impl Watch {
     }
 }
 
+impl Gvk {
+    /// `apiVersion` of such a resource.
+    pub fn api_version(&self) -> String {
+        if self.group.is_empty() { self.version.clone() } else { format!("{}/{}", self.group, self.version) }
+    }
+}
+
 impl std::fmt::Display for Gvk {
     /// As Kubernetes writes it: `cache.example.com/v1alpha1, Kind=Memcached`.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

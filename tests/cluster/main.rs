@@ -9,6 +9,7 @@
 )]
 
 mod asked;
+mod diff;
 mod disturbed;
 mod faults;
 mod fields;

@@ -242,6 +242,35 @@ impl fmt::Display for Collision {
     }
 }
 
+impl Step {
+    /// The object that it is about.
+    pub fn id(&self) -> &ObjectId {
+        match self {
+            Self::Apply { object, .. } => &object.id,
+            Self::Prune { id, .. } | Self::Release { id, .. } => id,
+        }
+    }
+}
+
+impl fmt::Display for Reason {
+    /// A predicate to the object's name.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Absent => f.write_str("does not exist"),
+            Self::Changed => f.write_str("is rendered differently"),
+            Self::Drifted => f.write_str("was changed by somebody"),
+            Self::Unknown => f.write_str("is ours, but it is not known what was sent last"),
+            Self::Adopt(adoption) => match &adoption.from {
+                From::Ourselves => f.write_str("is ours, but does not say so"),
+                From::Helm => f.write_str("was made by Helm for this release"),
+                From::ApplySet(id) => write!(f, "is taken over from another resource (ApplySet `{id}`)"),
+                From::Controller(controller) => write!(f, "is taken over from {}", controller.description),
+                From::Nobody => f.write_str("is nobody's and is taken over"),
+            },
+        }
+    }
+}
+
 /// Compares what should be with what is.
 ///
 /// # Errors
