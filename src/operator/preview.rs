@@ -68,7 +68,8 @@ pub async fn previews(
             Err(Error::NotServed { .. }) => continue,
             served => served?,
         };
-        let controller = Arc::new(Controller::new(Arc::clone(entry), Arc::clone(&served), 1, &context.metrics));
+        let (_unchanged, followed) = watch::channel(Arc::clone(entry));
+        let controller = Arc::new(Controller::new(followed, Arc::clone(&served), 1, &context.metrics));
         for resource in resources(&context, entry, &served, wanted).await? {
             let name = format!("{} {}", gvk.kind, resource.key());
             let differences = preview(&context, &controller, resource).await;

@@ -36,7 +36,8 @@ pub(super) struct Args {
 
 /// Prints what would change. Exit code 2 if something would, 1 if something could not be carried out.
 pub(super) fn run(args: &Args) -> anyhow::Result<ExitCode> {
-    let catalog = catalog::load(&args.watches_file, &|name| std::env::var(name).ok())?;
+    let source = catalog::Source::new(args.watches_file.clone(), |name| std::env::var(name).ok());
+    let catalog = source.load()?;
     let mut wanted = Wanted { resources: Vec::new(), namespace: args.namespace.clone() };
     for path in &args.cr {
         wanted.resources.extend(resources(path)?);
