@@ -49,7 +49,8 @@ pub async fn previews(
     let capabilities = watch::channel(Arc::new(discovery.capabilities().await?)).1;
     let listing = Arc::new(Listing::new(cluster.clone()));
     let context = Arc::new(Context::new(Shared {
-        cluster,
+        namespace: cluster.default_namespace().to_owned(),
+        operator: cluster,
         discovery,
         capabilities,
         metrics,
@@ -85,14 +86,14 @@ async fn resources(context: &Context, entry: &Entry, served: &Served, wanted: &W
     if wanted.resources.is_empty() {
         let namespace = wanted.namespace.as_deref().unwrap_or_default();
         let selector = entry.watch.selector.to_string();
-        for resource in context.cluster.list(served, namespace, &selector).await? {
+        for resource in context.operator.list(served, namespace, &selector).await? {
             found.push(Resource::new(resource));
         }
     }
     for given in &wanted.resources {
         let resource = &served.resource;
         if given["apiVersion"] == resource.api_version.as_str() && given["kind"] == resource.kind.as_str() {
-            found.push(Resource::new(written(&context.cluster, served, given).await?));
+            found.push(Resource::new(written(&context.operator, served, given).await?));
         }
     }
     found.retain(|resource| !resource.is_deleting());

@@ -69,7 +69,7 @@ impl Pass<'_> {
             None => self.context.discovery.resolve_preferred(&id.group, &id.kind).await?,
         };
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
-        let before = self.context.cluster.get(target).await?;
+        let before = self.cluster.get(target).await?;
         let (reason, after) = match step {
             Step::Apply { object, reason, .. } => (reason.to_string(), self.tried(target, &object.body).await),
             Step::Prune { .. } => ("is not rendered any more".to_owned(), Ok(None)),
@@ -81,7 +81,7 @@ impl Pass<'_> {
     }
 
     async fn tried(&self, target: Target<'_>, body: &Json) -> Result<Option<Json>, String> {
-        match self.context.cluster.try_apply(target, body).await {
+        match self.cluster.try_apply(target, body).await {
             Ok(object) => Ok(Some(object)),
             // Its namespace would be made a moment earlier.
             Err(error) if error.is_not_found() => Ok(Some(body.clone())),
