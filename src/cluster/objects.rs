@@ -4,7 +4,7 @@ use kube::Resource as _;
 use kube::core::params::{
     DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
 };
-use kube::core::{DynamicObject, Request};
+use kube::core::{DynamicObject, ObjectList, Request};
 use serde_json::{Value as Json, json};
 
 use crate::cluster::discovery::Served;
@@ -150,6 +150,19 @@ impl Cluster {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// Objects of a kind in a namespace.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub async fn list(&self, served: &Served, namespace: &str, params: &ListParams) -> Result<Vec<Json>, Error> {
+        let target = Target { served, namespace, name: "" };
+        let call = async {
+            let list: ObjectList<Json> = self.client().request(built(target.request().list(params))?).await?;
+            Ok(list.items)
+        };
+        self.call("GET", || format!("list `{}` of `{namespace}`", served.resource.plural), call).await
     }
 
     /// Creates `object`; its name comes from its metadata.

@@ -4,6 +4,7 @@
 //! kstatus asks the clock, the time is an argument; where it fails on an ill-shaped object, the status is
 //! [`Status::Unknown`] and the message says why.
 
+pub mod cause;
 mod crd;
 mod generic;
 mod jobs;

@@ -12,6 +12,7 @@ use crate::cluster::Cluster;
 use crate::cluster::discovery::{Discovery, Served};
 use crate::metrics::{self, Metrics};
 use crate::reconcile::drift::Drifts;
+use crate::reconcile::looks::Looks;
 use crate::reconcile::objects::{Objects, SetId};
 use crate::reconcile::queue::Queue;
 use crate::reconcile::resource::{Key, Resources};
@@ -58,6 +59,8 @@ pub struct Context {
     pub reconcile_period: Option<Duration>,
     /// Whether events show `****` instead of an overridden value.
     pub suppress_override_values: bool,
+    /// What was found below objects that are not ready.
+    pub(crate) looks: Looks,
     /// How often objects were put back lately.
     contention: Mutex<Contention>,
     /// Which resource a set of objects belongs to.
@@ -97,6 +100,7 @@ impl Context {
             watching: shared.watching,
             reconcile_period: shared.reconcile_period,
             suppress_override_values: shared.suppress_override_values,
+            looks: Looks::default(),
             contention: Mutex::default(),
             owners: Mutex::default(),
         }
@@ -119,6 +123,7 @@ impl Context {
     pub(crate) fn unregister(&self, set: &str) {
         lock(&self.owners).remove(set);
         self.objects.forget_wishes(set);
+        self.looks.forget(set);
     }
 
     /// Forgets whose sets those of `controller` were: it no longer works.

@@ -4,6 +4,7 @@
 //! begun again; what it then finds leads to the same end. Passes over one resource never overlap; the queue sees to that.
 
 mod asked;
+mod below;
 mod carry_out;
 mod context;
 mod definitions;
@@ -11,6 +12,7 @@ mod delete;
 mod desire;
 mod drift;
 mod leave;
+mod looks;
 mod objects;
 mod observe;
 mod pass;

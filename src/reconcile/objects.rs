@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use crate::reconcile::resource::is_newer;
 use serde_json::Value as Json;
 
+use crate::readiness::cause::may_have_cause;
 use crate::readiness::{Readiness, readiness};
 use crate::release::plan::Live;
 use crate::release::prepare::is_kept;
@@ -22,6 +23,8 @@ pub struct Known {
     pub live: Live,
     /// Whether it does what it is for.
     pub readiness: Readiness,
+    /// Whether there may be more to tell of it than it says itself.
+    pub may_have_cause: bool,
 }
 
 /// What is kept of `object`.
@@ -35,7 +38,7 @@ pub fn known(object: &Json) -> Known {
         keep: is_kept(object),
         deleting: metadata("deletionTimestamp").is_some(),
     };
-    Known { live, readiness: readiness(Some(object)) }
+    Known { live, readiness: readiness(Some(object)), may_have_cause: may_have_cause(object) }
 }
 
 impl Known {

@@ -11,6 +11,7 @@ use crate::cluster::events::{EventType, News};
 use crate::cluster::objects::Part;
 use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::Memo;
+use crate::reconcile::objects::Known;
 use crate::reconcile::pass::{Cause, Failure, Pass, Progress, Refusal, log};
 use crate::reconcile::queue::Again;
 use crate::release::ObjectId;
@@ -23,8 +24,8 @@ impl Pass<'_> {
     pub(crate) async fn report(&self, memo: &Memo, former: &Memo, progress: Progress) -> Result<Again, Failure> {
         self.tell(memo, former, &progress);
         let (outcome, again) = match &progress {
-            Progress::InSync => (self.applied(memo).await?, self.later()),
-            Progress::CarriedOut(outcome) if outcome.is_complete() => (self.applied(memo).await?, self.later()),
+            Progress::InSync => self.applied(memo).await?,
+            Progress::CarriedOut(outcome) if outcome.is_complete() => self.applied(memo).await?,
             Progress::CarriedOut(outcome) => self.incomplete(memo, outcome),
             Progress::Refused(refusal) => (failed(memo, refusal), self.later()),
         };
@@ -42,7 +43,7 @@ impl Pass<'_> {
     }
 
     /// The revision runs; some of its objects may not be ready yet.
-    async fn applied(&self, memo: &Memo) -> Result<status::Outcome, cluster::Error> {
+    async fn applied(&self, memo: &Memo) -> Result<(status::Outcome, Again), cluster::Error> {
         let notes = match &memo.notes {
             Some(notes) => notes.clone(),
             None => self.notes_of(memo.revision().max(1)).await?,
@@ -52,9 +53,27 @@ impl Pass<'_> {
         let mut waiting: Vec<_> = objects.into_iter().filter(|(_, known)| !known.readiness.is_current()).collect();
         // What has failed is told before what only takes its time.
         waiting.sort_by_key(|(_, known)| known.readiness.status != crate::readiness::Status::Failed);
-        let blocker =
-            waiting.into_iter().next().map(|(id, known)| Blocker { id, readiness: known.readiness, cause: None });
-        Ok(status::Outcome::Applied { deployed, notes, blocker })
+        let (blocker, again) = if let Some((id, known)) = waiting.into_iter().next() {
+            self.blocker(id, known).await
+        } else {
+            self.context.looks.forget(&self.set);
+            (None, self.later())
+        };
+        Ok((status::Outcome::Applied { deployed, notes, blocker }, again))
+    }
+
+    /// What stands in the way, with its cause, and when to look for that again.
+    async fn blocker(&self, id: ObjectId, known: Known) -> (Option<Blocker>, Again) {
+        let (mut cause, mut again) = (None, self.later());
+        if known.may_have_cause {
+            let sight = self.look_below(&id, &known.readiness).await;
+            again = match again {
+                Again::After(period) => Again::After(period.min(sight.wait)),
+                _ => Again::After(sight.wait),
+            };
+            cause = sight.cause.map(|cause| cause.to_string());
+        }
+        (Some(Blocker { id, readiness: known.readiness, cause }), again)
     }
 
     /// The NOTES of a revision, for a process that has just started and does not render to learn them: they stand in the

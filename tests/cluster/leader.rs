@@ -58,9 +58,9 @@ async fn a_leader_that_was_stopped_for_longer_than_its_lease_writes_nothing_more
 
     // Asked for something and stopped at once: what it does next, it does after the other one leads.
     first.signal("STOP");
-    let before = writes(&first).len();
     namespace.patch("Web", "shop", json!({"spec": {"replicaCount": 3}})).await;
     until_it_leads(&second).await;
+    let before = writes(&first).len();
     let second_revision = |web: &serde_json::Value| web["status"]["deployedRelease"]["revision"] == 2;
     namespace.until("Web", "shop", "the second has gone on", second_revision).await;
     namespace.patch("Deployment", "shop-web", json!({"metadata": {"annotations": {"x": "y"}}})).await;

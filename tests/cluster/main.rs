@@ -11,6 +11,7 @@
 mod asked;
 mod diff;
 mod disturbed;
+mod cause;
 mod faults;
 mod fields;
 mod leader;

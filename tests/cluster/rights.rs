@@ -94,6 +94,30 @@ async fn a_kind_that_it_may_write_but_not_watch_is_served_and_told_once() {
 }
 
 #[tokio::test]
+async fn without_rights_on_pods_the_message_is_shorter_and_that_is_told_once() {
+    let namespace = Namespace::create("podless").await;
+    let setting = Setting::without_rights(plane(), &namespace.name);
+    let core: &[&str] = &["configmaps", "secrets", "services", "serviceaccounts"];
+    let rules = [RESOURCES, EVENTS, ("", core, &["*"]), ("apps", &["deployments"], &["*"])];
+    grant(&namespace, &setting.user, "operator", &rules).await;
+    let operator = Operator::launch(&Project::new(), setting, &["--reconcile-period=1s"]);
+    for name in ["one", "two"] {
+        namespace.create_resource("Web", name, json!({})).await;
+    }
+    for resource in ["pods", "events"] {
+        let series = format!("chart_operator_forbidden_total{{group=\"\",resource=\"{resource}\",verb=\"list\"}}");
+        eventually("it has tried", || async { operator.metric(&series).await }).await;
+    }
+    for name in ["one", "two"] {
+        let web = namespace.find("Web", name).await.unwrap();
+        let message = condition(&web, "Ready").unwrap()["message"].as_str().unwrap();
+        assert_eq!(message, format!("Deployment {name}-web: Available: 0/1"));
+    }
+    let told = operator.logged("Causes below objects stay unknown");
+    assert_eq!(told.len(), 2, "once for Pods and once for events: {told:?}");
+}
+
+#[tokio::test]
 async fn without_rights_on_secrets_the_resource_says_so_and_nothing_is_tried_hot() {
     let namespace = Namespace::create("secretless").await;
     let setting = Setting::without_rights(plane(), &namespace.name);
