@@ -32,7 +32,7 @@ impl Cluster {
         let reviews = Api::<TokenReview>::all(self.client());
         let params = PostParams::default();
         let what = || "review a token".to_owned();
-        let status = self.call("POST", what, reviews.create(&params, &review)).await?.status.unwrap_or_default();
+        let status = self.call(what, reviews.create(&params, &review)).await?.status.unwrap_or_default();
         let user = status.user.filter(|_| status.authenticated == Some(true));
         let Some(user) = user else { return Ok(Access::Unauthenticated) };
         let attributes = NonResourceAttributes { path: Some(path.to_owned()), verb: Some(verb.to_owned()) };
@@ -46,7 +46,7 @@ impl Cluster {
         let review = SubjectAccessReview { spec, ..SubjectAccessReview::default() };
         let reviews = Api::<SubjectAccessReview>::all(self.client());
         let what = || "ask what a user may".to_owned();
-        let status = self.call("POST", what, reviews.create(&params, &review)).await?.status.unwrap_or_default();
+        let status = self.call(what, reviews.create(&params, &review)).await?.status.unwrap_or_default();
         let denied = || Access::Denied { user: user.username.unwrap_or_default() };
         Ok(if status.allowed { Access::Allowed } else { denied() })
     }

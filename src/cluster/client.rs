@@ -6,10 +6,12 @@ use std::task::Poll;
 use std::time::Duration;
 
 use kube::Client;
+use kube::client::ClientBuilder;
 
 use crate::cluster::account::Accounts;
+use crate::cluster::count::Counting;
 use crate::cluster::{Error, Tenure};
-use crate::metrics::{Metrics, Request};
+use crate::metrics::Metrics;
 
 /// How long one call may take. kube sets no read time-out, so without this a call on a dead connection never ends.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
@@ -20,7 +22,6 @@ pub struct Cluster {
     pub(super) client: Client,
     pub(super) accounts: Arc<Accounts>,
     host: Arc<str>,
-    metrics: Metrics,
     tenure: Tenure,
 }
 
@@ -50,10 +51,11 @@ impl Cluster {
         let mut config = kube::Config::infer().await.map_err(|error| ConnectError::Config(Box::new(error)))?;
         // Its retries last for minutes inside one call and repeat POST and DELETE; the queue retries instead, in the open.
         config.default_retry = false;
-        let host = config.cluster_url.authority().map_or("", |authority| authority.as_str()).into();
-        let client = Client::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
-        let accounts = Arc::default();
-        Ok(Self { client, accounts, host, metrics, tenure: Tenure::default() })
+        let host: Arc<str> = config.cluster_url.authority().map_or("", |authority| authority.as_str()).into();
+        let counting = Counting { metrics, host: Arc::clone(&host) };
+        let client = ClientBuilder::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
+        let client = client.with_layer(&counting).build();
+        Ok(Self { client, accounts: Arc::default(), host, tenure: Tenure::default() })
     }
 
     /// kube's client, for watches.
@@ -76,35 +78,26 @@ impl Cluster {
     ///
     /// # Errors
     /// Those of [`Cluster::call`], and [`Error::NotLeading`].
-    pub async fn write<T, F>(&self, method: &'static str, what: impl FnOnce() -> String, call: F) -> Result<T, Error>
+    pub async fn write<T, F>(&self, what: impl FnOnce() -> String, call: F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, kube::Error>>,
     {
-        let mut call = std::pin::pin!(self.call(method, what, call));
+        let mut call = std::pin::pin!(self.call(what, call));
         let step = |context: &mut std::task::Context<'_>| {
             if self.tenure.is_over() { Poll::Ready(Err(Error::NotLeading)) } else { call.as_mut().poll(context) }
         };
         poll_fn(step).await
     }
 
-    /// Makes one call: with a deadline, counted, and its error said in the words of `what`.
+    /// Makes one call: with a deadline, and its error said in the words of `what`.
     ///
     /// # Errors
     /// [`Error::Call`] and [`Error::Timeout`].
-    pub async fn call<T, F>(&self, method: &'static str, what: impl FnOnce() -> String, call: F) -> Result<T, Error>
+    pub async fn call<T, F>(&self, what: impl FnOnce() -> String, call: F) -> Result<T, Error>
     where
         F: Future<Output = Result<T, kube::Error>>,
     {
-        let answer = tokio::time::timeout(CALL_DEADLINE, call).await;
-        let code = match &answer {
-            Ok(Ok(_)) => "200".to_owned(),
-            Ok(Err(kube::Error::Api(status))) => status.code.to_string(),
-            // client-go's word for a request that got no answer.
-            Ok(Err(_)) | Err(_) => "<error>".to_owned(),
-        };
-        let labels = Request { code, host: self.host.as_ref().to_owned(), method: method.to_owned() };
-        self.metrics.requests.get_or_create(&labels).inc();
-        match answer {
+        match tokio::time::timeout(CALL_DEADLINE, call).await {
             Ok(Ok(value)) => Ok(value),
             Ok(Err(source)) => Err(Error::Call { call: what(), source: Box::new(source) }),
             Err(_elapsed) => Err(Error::Timeout { call: what(), after: CALL_DEADLINE }),
@@ -124,13 +117,11 @@ mod tests {
     use tokio::time::Instant;
 
     use super::*;
-    use crate::metrics::Build;
 
     fn cluster() -> Cluster {
-        let metrics = Metrics::new(&Build { commit: String::new(), version: String::new() }, || None);
         let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
         let client = Client::try_from(config).unwrap();
-        Cluster { client, accounts: Arc::default(), host: "127.0.0.1:1".into(), metrics, tenure: Tenure::default() }
+        Cluster { client, accounts: Arc::default(), host: "127.0.0.1:1".into(), tenure: Tenure::default() }
     }
 
     #[tokio::test]
@@ -142,7 +133,7 @@ mod tests {
             Ok(())
         };
         let what = || "apply".to_owned();
-        let answered = cluster.write("PATCH", what, async { step() }).await;
+        let answered = cluster.write(what, async { step() }).await;
         assert!(answered.is_ok(), "without an election everybody writes");
 
         cluster.tenure().set_end(Instant::now() + Duration::from_mins(1));
@@ -153,9 +144,9 @@ mod tests {
             tokio::task::yield_now().await;
             step()
         };
-        let cut_off = cluster.write("PATCH", what, long).await;
+        let cut_off = cluster.write(what, long).await;
         assert!(matches!(cut_off, Err(Error::NotLeading)), "{cut_off:?}");
-        let refused = cluster.write("PATCH", what, async { step() }).await;
+        let refused = cluster.write(what, async { step() }).await;
         assert!(matches!(refused, Err(Error::NotLeading)), "{refused:?}");
         assert_eq!(steps.get(), 2);
     }

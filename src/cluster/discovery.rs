@@ -82,7 +82,7 @@ impl Discovery {
             return Ok(versions.clone());
         }
         let client = self.cluster.client();
-        let list = self.cluster.call("GET", || "read the API groups".to_owned(), client.list_api_groups()).await?;
+        let list = self.cluster.call(|| "read the API groups".to_owned(), client.list_api_groups()).await?;
         let mut known = self.versions();
         for group in list.groups {
             let versions = group.preferred_version.into_iter().chain(group.versions);
@@ -102,11 +102,11 @@ impl Discovery {
     pub async fn capabilities(&self) -> Result<Capabilities, Error> {
         let client = self.cluster.client();
         let version = || "read the version of the API server".to_owned();
-        let info = self.cluster.call("GET", version, client.apiserver_version()).await?;
+        let info = self.cluster.call(version, client.apiserver_version()).await?;
         let core = || "read the core kinds".to_owned();
-        let core = self.cluster.call("GET", core, client.list_core_api_versions_aggregated()).await?;
+        let core = self.cluster.call(core, client.list_core_api_versions_aggregated()).await?;
         let groups = || "read the API groups".to_owned();
-        let groups = self.cluster.call("GET", groups, client.list_api_groups_aggregated()).await?;
+        let groups = self.cluster.call(groups, client.list_api_groups_aggregated()).await?;
         let version = KubeVersion::parse(&info.git_version).unwrap_or_else(|| KubeVersion {
             normalized: format!("v{}.{}.0", info.major, info.minor),
             version: info.git_version,
@@ -136,7 +136,7 @@ impl Discovery {
                 client.list_core_api_resources(api_version).await
             }
         };
-        match self.cluster.call("GET", what, list).await {
+        match self.cluster.call(what, list).await {
             Ok(list) => Ok(Arc::new(kinds(api_version, &list.resources))),
             Err(error) if error.is_not_found() => Ok(Kinds::default()),
             Err(error) => Err(error),

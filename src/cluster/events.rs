@@ -59,7 +59,7 @@ impl Cluster {
         let api = Api::<Event>::namespaced(self.client(), &namespace);
         let params = PostParams::default();
         let what = || format!("publish an event about `{namespace}/{name}`");
-        if let Err(error) = self.write("POST", what, api.create(&params, &event)).await {
+        if let Err(error) = self.write(what, api.create(&params, &event)).await {
             tracing::debug!(target: "events", error = error.message(), reason = news.reason, "Event not published");
         }
     }

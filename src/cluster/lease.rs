@@ -127,18 +127,18 @@ impl Candidate {
     }
 
     async fn read(&self) -> Result<Lease, Error> {
-        self.cluster.call("GET", || self.describe("read"), self.api().get(&self.name)).await
+        self.cluster.call(|| self.describe("read"), self.api().get(&self.name)).await
     }
 
     async fn create(&self) -> Result<Lease, Error> {
         let metadata = ObjectMeta { name: Some(self.name.clone()), ..ObjectMeta::default() };
         let (api, lease) = (self.api(), Lease { metadata, spec: None });
-        self.cluster.call("POST", || self.describe("create"), api.create(&params(), &lease)).await
+        self.cluster.call(|| self.describe("create"), api.create(&params(), &lease)).await
     }
 
     async fn replace(&self, lease: &Lease) -> Result<(), Error> {
         let (api, params) = (self.api(), params());
-        self.cluster.call("PUT", || self.describe("replace"), api.replace(&self.name, &params, lease)).await.map(drop)
+        self.cluster.call(|| self.describe("replace"), api.replace(&self.name, &params, lease)).await.map(drop)
     }
 }
 

@@ -4,6 +4,7 @@
 pub mod access;
 mod account;
 pub mod client;
+mod count;
 pub mod discovery;
 mod error;
 pub mod events;

@@ -81,7 +81,7 @@ impl Cluster {
             let request = built(target.request().patch(target.name, &params, &Patch::Apply(object)))?;
             self.client().request(request).await
         };
-        self.write("PATCH", || format!("apply {}", target.describe()), call).await
+        self.write(|| format!("apply {}", target.describe()), call).await
     }
 
     /// What [`Cluster::apply`] would answer; nothing is written.
@@ -94,7 +94,7 @@ impl Cluster {
             let request = built(target.request().patch(target.name, &params, &Patch::Apply(object)))?;
             self.client().request(request).await
         };
-        self.call("PATCH", || format!("try to apply {}", target.describe()), call).await
+        self.call(|| format!("try to apply {}", target.describe()), call).await
     }
 
     /// The object as it would be were `object` created: nothing is written.
@@ -145,7 +145,7 @@ impl Cluster {
             let request = built(target.request().get(target.name, &GetParams::default()))?;
             self.client().request(request).await
         };
-        match self.call("GET", || format!("read {}", target.describe()), call).await {
+        match self.call(|| format!("read {}", target.describe()), call).await {
             Ok(object) => Ok(Some(object)),
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
@@ -162,7 +162,7 @@ impl Cluster {
             let list: ObjectList<Json> = self.client().request(built(target.request().list(params))?).await?;
             Ok(list.items)
         };
-        self.call("GET", || format!("list `{}` of `{namespace}`", served.resource.plural), call).await
+        self.call(|| format!("list `{}` of `{namespace}`", served.resource.plural), call).await
     }
 
     /// Creates `object`; its name comes from its metadata.
@@ -176,7 +176,7 @@ impl Cluster {
             let request = built(target.request().create(&params, body))?;
             self.client().request(request).await
         };
-        self.write("POST", || format!("create {}", target.describe()), call).await
+        self.write(|| format!("create {}", target.describe()), call).await
     }
 
     /// Merge-patches the object or its status. Put the resource version into `patch` where it must not have changed.
@@ -217,7 +217,7 @@ impl Cluster {
             };
             self.client().request(built(request)?).await
         };
-        self.write("PATCH", || format!("patch {}", target.describe()), call).await
+        self.write(|| format!("patch {}", target.describe()), call).await
     }
 
     /// Deletes the object in the background, if it still is the one with this UID (and version, where given).
@@ -234,7 +234,7 @@ impl Cluster {
             let request = built(target.request().delete(target.name, &params))?;
             self.client().request_status::<Json>(request).await
         };
-        match self.write("DELETE", || format!("delete {}", target.describe()), call).await {
+        match self.write(|| format!("delete {}", target.describe()), call).await {
             Ok(_) => Ok(Deleted::Accepted),
             Err(error) if error.is_not_found() => Ok(Deleted::Absent),
             Err(error) if error.is_conflict() => Ok(Deleted::Changed),

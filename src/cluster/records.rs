@@ -39,7 +39,7 @@ impl Cluster {
         let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client(), &release.namespace);
         let selector = format!("owner=helm,name={}", release.name);
         let params = ListParams::default().labels(&selector);
-        let list = self.call("GET", || format!("list the records of release `{release}`"), api.list(&params)).await?;
+        let list = self.call(|| format!("list the records of release `{release}`"), api.list(&params)).await?;
         let record = |secret: PartialObjectMeta<Secret>| {
             let labels = secret.metadata.labels.unwrap_or_default();
             Some(RecordMeta {

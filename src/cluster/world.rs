@@ -68,7 +68,7 @@ impl ClusterWorld {
         };
         let params = ListParams::default();
         let what = || format!("list `{}` for a template", served.resource.plural);
-        let list = self.cluster.call("GET", what, api.list(&params)).await?;
+        let list = self.cluster.call(what, api.list(&params)).await?;
         let items = list.items.into_iter().filter_map(|item| serde_json::to_value(item).ok());
         Ok(json!({
             "apiVersion": served.resource.api_version,

@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::metrics::{Build, Metrics};
+use crate::metrics::{Build, Metrics, Samplers};
 
 /// Counters by label set.
 pub type Counters<Labels> = Family<Labels, Counter>;
@@ -79,6 +79,7 @@ pub(super) fn unregistered() -> Metrics {
         catalog_loaded_at: Gauge::default(),
         forbidden: Family::default(),
         registry: Arc::default(),
+        samplers: Samplers::default(),
     }
 }
 

@@ -13,7 +13,7 @@ mod process;
 mod tests;
 mod text;
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
@@ -90,6 +90,20 @@ pub struct Metrics {
     /// `chart_operator_forbidden_total`.
     pub forbidden: Counters<Forbidden>,
     registry: Arc<Registry>,
+    samplers: Samplers,
+}
+
+/// What is asked before everything is printed; `false` for the last time.
+type Sampler = Box<dyn Fn() -> bool + Send + Sync>;
+
+/// Who knows values that are true of one moment only.
+#[derive(Clone, Default)]
+struct Samplers(Arc<Mutex<Vec<Sampler>>>);
+
+impl std::fmt::Debug for Samplers {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Samplers").finish_non_exhaustive()
+    }
 }
 
 impl Metrics {
@@ -134,6 +148,11 @@ impl Metrics {
         }
     }
 
+    /// Has `sample` set what is true of one moment only, each time before everything is printed, until it gives `false`.
+    pub fn on_encode(&self, sample: impl Fn() -> bool + Send + Sync + 'static) {
+        self.samplers.0.lock().unwrap_or_else(PoisonError::into_inner).push(Box::new(sample));
+    }
+
     /// The catalog on disk is the one in force, as of this Unix time.
     pub fn catalog_loaded(&self, now: i64) {
         self.catalog_in_force.set(1);
@@ -142,6 +161,8 @@ impl Metrics {
 
     /// Everything in Prometheus' text format 0.0.4, families by name and samples by label, as its Go client prints them.
     pub fn encode(&self) -> String {
+        // A sampler that panicked leaves the list whole.
+        self.samplers.0.lock().unwrap_or_else(PoisonError::into_inner).retain(|sample| sample());
         text::encode(&self.registry)
     }
 }

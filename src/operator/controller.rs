@@ -115,6 +115,13 @@ async fn serve(
     let metrics = &station.context.metrics;
     let controller = Controller::new(entries.clone(), Arc::clone(served), station.workers(entry), metrics);
     let controller = Arc::new(controller);
+    let sampled = Arc::downgrade(&controller);
+    metrics.on_encode(move || {
+        sampled.upgrade().is_some_and(|controller| {
+            controller.queue.sample();
+            true
+        })
+    });
     let mut watches = resources::watch(station, entry, &controller);
     let mut passes = JoinSet::new();
     let ended = tokio::select! {
@@ -123,6 +130,7 @@ async fn serve(
         () = stopped(stop.clone()) => Ended::Stopped,
     };
     controller.queue.close();
+    controller.metrics.queue_depth.set(0);
     drop(watches);
     passes.join_all().await;
     resources::forget_all(&station.context, &controller);

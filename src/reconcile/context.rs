@@ -175,7 +175,7 @@ impl Controller {
     pub fn new(entries: watch::Receiver<Arc<Entry>>, served: Arc<Served>, workers: usize, metrics: &Metrics) -> Self {
         let name = format!("{}-controller", served.resource.kind.to_lowercase());
         let metrics = metrics.controller(&name, workers);
-        let (resources, queue) = (Resources::default(), Queue::default());
+        let (resources, queue) = (Resources::default(), Queue::counted(metrics.clone()));
         let (memos, told) = (Mutex::default(), Mutex::default());
         Self { entries, served, resources, queue, name, metrics, memos, told }
     }

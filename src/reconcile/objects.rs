@@ -116,11 +116,6 @@ impl Objects {
         self.lock().sets.get(set).cloned().unwrap_or_default()
     }
 
-    /// The set that `id` belongs to.
-    pub fn owner(&self, id: &ObjectId) -> Option<SetId> {
-        self.lock().owner.get(id).cloned()
-    }
-
     /// Objects for which `matches` holds, with their sets: what a new list of a watch has to show again.
     pub fn matching(&self, matches: impl Fn(&ObjectId) -> bool) -> Vec<ObjectId> {
         self.lock().owner.keys().filter(|id| matches(id)).cloned().collect()

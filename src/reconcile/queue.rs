@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+use crate::metrics;
+
 /// The first pause after a failure; doubled with each further one.
 const FIRST_BACKOFF: Duration = Duration::from_millis(200);
 
@@ -29,6 +31,7 @@ pub enum Again {
 pub struct Queue<K> {
     state: Mutex<State<K>>,
     changed: Notify,
+    metrics: Option<metrics::Controller>,
 }
 
 #[derive(Debug)]
@@ -36,10 +39,17 @@ struct State<K> {
     /// When each waiting key is due. Few thousand keys at most: the earliest is found by `order`.
     due: BTreeMap<K, Instant>,
     order: BTreeSet<(Instant, K)>,
-    /// Keys being worked on; the time at which each is due again, if somebody asked meanwhile.
-    running: BTreeMap<K, Option<Instant>>,
+    running: BTreeMap<K, Running>,
     failures: BTreeMap<K, u32>,
     closed: bool,
+}
+
+/// A key that is being worked on.
+#[derive(Debug)]
+struct Running {
+    since: Instant,
+    /// When it is due again, if somebody asked meanwhile.
+    again: Option<Instant>,
 }
 
 impl<K: Ord + Clone> Default for Queue<K> {
@@ -51,11 +61,16 @@ impl<K: Ord + Clone> Default for Queue<K> {
             failures: BTreeMap::new(),
             closed: false,
         };
-        Self { state: Mutex::new(state), changed: Notify::new() }
+        Self { state: Mutex::new(state), changed: Notify::new(), metrics: None }
     }
 }
 
 impl<K: Ord + Clone> Queue<K> {
+    /// An empty queue that counts what happens in it.
+    pub fn counted(metrics: metrics::Controller) -> Self {
+        Self { metrics: Some(metrics), ..Self::default() }
+    }
+
     /// Asks for `key` now.
     pub fn add(&self, key: K) {
         self.add_at(key, Instant::now());
@@ -63,7 +78,9 @@ impl<K: Ord + Clone> Queue<K> {
 
     /// Asks for `key` at `time`; an earlier time asked for before stands.
     pub fn add_at(&self, key: K, time: Instant) {
-        self.state().schedule(key, time);
+        let mut state = self.state();
+        self.schedule(&mut state, key, time);
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -78,6 +95,26 @@ impl<K: Ord + Clone> Queue<K> {
         self.state().order.iter().take_while(|(time, _)| *time <= now).count()
     }
 
+    /// Sets what is true of this moment only: depth and the ages of the passes under way.
+    pub fn sample(&self) {
+        let Some(metrics) = &self.metrics else { return };
+        metrics.queue_depth.set(i64::try_from(self.depth()).unwrap_or(i64::MAX));
+        let state = self.state();
+        let ages = || state.running.values().map(|running| running.since.elapsed());
+        metrics.unfinished_work.set(ages().sum::<Duration>().as_secs_f64());
+        metrics.longest_running.set(ages().max().unwrap_or_default().as_secs_f64());
+    }
+
+    fn schedule(&self, state: &mut State<K>, key: K, time: Instant) {
+        let added = state.schedule(key, time);
+        if let Some(metrics) = self.metrics.as_ref().filter(|_| added) {
+            metrics.queue_adds.inc();
+            if time > Instant::now() {
+                metrics.queue_retries.inc();
+            }
+        }
+    }
+
     /// The next key that is due, waited for. `None` once the queue is closed. The caller must say [`Queue::done`].
     pub async fn next(&self) -> Option<K> {
         loop {
@@ -88,8 +125,12 @@ impl<K: Ord + Clone> Queue<K> {
                     self.changed.notify_one();
                     return None;
                 }
-                match state.take_due(Instant::now()) {
-                    Ok(key) => {
+                let now = Instant::now();
+                match state.take_due(now) {
+                    Ok((key, due)) => {
+                        if let Some(metrics) = &self.metrics {
+                            metrics.queue_duration.observe((now - due).as_secs_f64());
+                        }
                         self.changed.notify_one();
                         return Some(key);
                     }
@@ -110,7 +151,11 @@ impl<K: Ord + Clone> Queue<K> {
     pub fn done(&self, key: &K, again: Again) {
         let mut state = self.state();
         let now = Instant::now();
-        let asked = state.running.remove(key).flatten();
+        let running = state.running.remove(key);
+        if let Some((metrics, running)) = self.metrics.as_ref().zip(running.as_ref()) {
+            metrics.work_duration.observe((now - running.since).as_secs_f64());
+        }
+        let asked = running.and_then(|running| running.again);
         let planned = match again {
             Again::WhenAsked => None,
             Again::After(pause) => Some(now + pause),
@@ -125,7 +170,7 @@ impl<K: Ord + Clone> Queue<K> {
             _ => asked.into_iter().chain(planned).min(),
         };
         if let Some(time) = time {
-            state.schedule(key.clone(), time);
+            self.schedule(&mut state, key.clone(), time);
         }
         drop(state);
         self.changed.notify_one();
@@ -145,31 +190,34 @@ impl<K: Ord + Clone> Queue<K> {
 }
 
 impl<K: Ord + Clone> State<K> {
-    fn schedule(&mut self, key: K, time: Instant) {
-        if let Some(asked) = self.running.get_mut(&key) {
-            *asked = Some(asked.map_or(time, |earlier| earlier.min(time)));
-            return;
+    /// `true` if the key did not wait already.
+    fn schedule(&mut self, key: K, time: Instant) -> bool {
+        if let Some(running) = self.running.get_mut(&key) {
+            running.again = Some(running.again.map_or(time, |earlier| earlier.min(time)));
+            return false;
         }
-        if let Some(&earlier) = self.due.get(&key) {
-            if earlier <= time {
-                return;
-            }
-            self.order.remove(&(earlier, key.clone()));
+        let waiting = self.due.get(&key).copied();
+        if waiting.is_some_and(|earlier| earlier <= time) {
+            return false;
+        }
+        if let Some(later) = waiting {
+            self.order.remove(&(later, key.clone()));
         }
         self.due.insert(key.clone(), time);
         self.order.insert((time, key));
+        waiting.is_none()
     }
 
-    /// The earliest key if it is due, else when it will be.
-    fn take_due(&mut self, now: Instant) -> Result<K, Option<Instant>> {
+    /// The earliest key, and when it was due, if it is; else when it will be.
+    fn take_due(&mut self, now: Instant) -> Result<(K, Instant), Option<Instant>> {
         let Some((time, key)) = self.order.pop_first() else { return Err(None) };
         if time > now {
             self.order.insert((time, key));
             return Err(Some(time));
         }
         self.due.remove(&key);
-        self.running.insert(key.clone(), None);
-        Ok(key)
+        self.running.insert(key.clone(), Running { since: now, again: None });
+        Ok((key, time))
     }
 
     fn failed(&mut self, key: &K) -> Duration {
@@ -247,6 +295,36 @@ mod tests {
             assert_eq!(queue.next().await, Some("early"));
             assert_eq!(queue.next().await, Some("late"));
             assert_eq!(now.elapsed(), Duration::from_secs(2));
+        });
+    }
+
+    #[test]
+    fn what_happens_in_the_queue_is_counted() {
+        paused(async {
+            let build = metrics::Build { commit: String::new(), version: String::new() };
+            let all = metrics::Metrics::new(&build, || None);
+            let queue = Queue::counted(all.controller("c", 1));
+            queue.add("a");
+            queue.add("a");
+            queue.add("b");
+            tokio::time::advance(Duration::from_secs(2)).await;
+            let key = queue.next().await.unwrap();
+            tokio::time::advance(Duration::from_secs(3)).await;
+            queue.sample();
+            let text = all.encode();
+            let value =
+                |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().rsplit(' ').next().unwrap();
+            assert_eq!([value("workqueue_adds_total"), value("workqueue_depth")], ["2", "1"]);
+            assert_eq!([value("workqueue_unfinished_work_seconds"), value("workqueue_longest_running")], ["3", "3"]);
+            assert_eq!(value("workqueue_queue_duration_seconds_sum"), "2");
+            queue.done(&key, Again::After(Duration::from_mins(1)));
+            queue.sample();
+            let text = all.encode();
+            let value =
+                |name: &str| text.lines().find(|line| line.starts_with(name)).unwrap().rsplit(' ').next().unwrap();
+            assert_eq!([value("workqueue_adds_total"), value("workqueue_retries_total")], ["3", "1"]);
+            assert_eq!([value("workqueue_depth"), value("workqueue_unfinished_work_seconds")], ["1", "0"]);
+            assert_eq!(value("workqueue_work_duration_seconds_sum"), "3");
         });
     }
 

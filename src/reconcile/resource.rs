@@ -88,11 +88,6 @@ impl Resource {
         self.0.pointer("/metadata/deletionTimestamp").is_some()
     }
 
-    /// `metadata.creationTimestamp`, RFC 3339.
-    pub fn created(&self) -> &str {
-        self.metadata("creationTimestamp")
-    }
-
     /// The finalizers.
     pub fn finalizers(&self) -> impl Iterator<Item = &str> {
         self.0.pointer("/metadata/finalizers").and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_str)

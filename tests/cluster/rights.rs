@@ -100,7 +100,8 @@ async fn without_rights_on_pods_the_message_is_shorter_and_that_is_told_once() {
     let core: &[&str] = &["configmaps", "secrets", "services", "serviceaccounts"];
     let rules = [RESOURCES, EVENTS, ("", core, &["*"]), ("apps", &["deployments"], &["*"])];
     grant(&namespace, &setting.user, "operator", &rules).await;
-    let operator = Operator::launch(&Project::new(), setting, &["--reconcile-period=1s"]);
+    let project = Project::new();
+    let operator = Operator::launch(&project, setting, &["--reconcile-period=1s"]);
     for name in ["one", "two"] {
         namespace.create_resource("Web", name, json!({})).await;
     }
