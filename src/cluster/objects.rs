@@ -4,7 +4,7 @@ use kube::Resource as _;
 use kube::core::params::{
     DeleteParams, GetParams, ListParams, Patch, PatchParams, PostParams, Preconditions, PropagationPolicy,
 };
-use kube::core::{DynamicObject, ObjectList, Request};
+use kube::core::{DynamicObject, Request};
 use serde_json::{Value as Json, json};
 
 use crate::cluster::discovery::Served;
@@ -111,15 +111,14 @@ impl Cluster {
         self.call("POST", || format!("try to create {}", target.describe()), call).await
     }
 
-    /// The objects of a kind that match a label selector; all namespaces if `namespace` is empty.
+    /// The objects of a kind that `params` select; all namespaces if `namespace` is empty.
     ///
     /// # Errors
     /// That of the call.
-    pub async fn list(&self, served: &Served, namespace: &str, labels: &str) -> Result<Vec<Json>, Error> {
+    pub async fn list(&self, served: &Served, namespace: &str, params: &ListParams) -> Result<Vec<Json>, Error> {
         let call = async {
             let target = Target { served, namespace, name: "" };
-            let params = ListParams { label_selector: Some(labels.to_owned()), ..ListParams::default() };
-            let request = built(target.request().list(&params))?;
+            let request = built(target.request().list(params))?;
             self.client().request::<Json>(request).await
         };
         let what = || format!("list `{}`", served.resource.plural);
@@ -150,19 +149,6 @@ impl Cluster {
             Err(error) if error.is_not_found() => Ok(None),
             Err(error) => Err(error),
         }
-    }
-
-    /// Objects of a kind in a namespace.
-    ///
-    /// # Errors
-    /// That of the call.
-    pub async fn list(&self, served: &Served, namespace: &str, params: &ListParams) -> Result<Vec<Json>, Error> {
-        let target = Target { served, namespace, name: "" };
-        let call = async {
-            let list: ObjectList<Json> = self.client().request(built(target.request().list(params))?).await?;
-            Ok(list.items)
-        };
-        self.call(|| format!("list `{}` of `{namespace}`", served.resource.plural), call).await
     }
 
     /// Creates `object`; its name comes from its metadata.

@@ -40,7 +40,7 @@ impl Pass<'_> {
     async fn search(&self, id: &ObjectId) -> Result<Option<Cause>, Error> {
         let served = self.context.discovery.resolve_preferred(&id.group, &id.kind).await?;
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
-        let Some(object) = self.context.cluster.get(target).await? else { return Ok(None) };
+        let Some(object) = self.cluster.get(target).await? else { return Ok(None) };
         let pods = match selector(&object) {
             Some(selector) => {
                 let params = ListParams::default().labels_from(&selector).limit(MOST);
@@ -67,7 +67,7 @@ impl Pass<'_> {
         if looks.is_forbidden(plural, namespace, Instant::now()) {
             return Ok(Vec::new());
         }
-        match self.context.cluster.list(served, namespace, params).await {
+        match self.cluster.list(served, namespace, params).await {
             Err(error) if error.is_forbidden() => {
                 if looks.forbid(plural, namespace, Instant::now()) {
                     log!(warn, self, "Causes below objects stay unknown", error = error.message());

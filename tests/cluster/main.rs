@@ -9,9 +9,9 @@
 )]
 
 mod asked;
+mod cause;
 mod diff;
 mod disturbed;
-mod cause;
 mod faults;
 mod fields;
 mod leader;
