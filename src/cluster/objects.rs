@@ -108,7 +108,7 @@ impl Cluster {
             let request = built(target.request().create(&params, body))?;
             self.client().request(request).await
         };
-        self.call("POST", || format!("try to create {}", target.describe()), call).await
+        self.call(|| format!("try to create {}", target.describe()), call).await
     }
 
     /// The objects of a kind that `params` select; all namespaces if `namespace` is empty.
@@ -122,7 +122,7 @@ impl Cluster {
             self.client().request::<Json>(request).await
         };
         let what = || format!("list `{}`", served.resource.plural);
-        let mut list = self.call("GET", what, call).await?;
+        let mut list = self.call(what, call).await?;
         let items = list.get_mut("items").and_then(Json::as_array_mut).map(std::mem::take).unwrap_or_default();
         // The items of a list do not say what they are.
         let named = items.into_iter().map(|mut item| {

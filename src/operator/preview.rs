@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use kube::core::GroupVersionKind;
+use kube::core::params::ListParams;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
 
@@ -86,7 +87,7 @@ async fn resources(context: &Context, entry: &Entry, served: &Served, wanted: &W
     if wanted.resources.is_empty() {
         let namespace = wanted.namespace.as_deref().unwrap_or_default();
         let selector = entry.watch.selector.to_string();
-        for resource in context.operator.list(served, namespace, &selector).await? {
+        for resource in context.operator.list(served, namespace, &ListParams::default().labels(&selector)).await? {
             found.push(Resource::new(resource));
         }
     }
@@ -156,7 +157,8 @@ impl Watching for Listing {
 
 /// Notes every object of a kind that belongs to some resource.
 async fn list(cluster: &Cluster, served: &Served, context: &Weak<Context>) -> WatchState {
-    let listed = cluster.list(served, "", &format!("{},{}", labels::PART_OF, labels::CHART)).await;
+    let params = ListParams::default().labels(&format!("{},{}", labels::PART_OF, labels::CHART));
+    let listed = cluster.list(served, "", &params).await;
     let objects = match listed {
         Ok(objects) => objects,
         Err(error) => return WatchState::Failing(error.message()),
