@@ -2,7 +2,10 @@
 
 use std::time::Duration;
 
+use serde_json::Value as Json;
+
 use crate::diagnostic::chain;
+use crate::release::secret::Secrets;
 
 /// A call that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -106,6 +109,20 @@ impl Error {
             500 if MALFORMED.iter().any(|text| status.message.contains(text)) => Fate::User,
             _ => Fate::Retry,
         }
+    }
+
+    /// The error without what may be secret in `body`, which was sent: the API server repeats what it does not like.
+    #[must_use]
+    pub fn without_secrets(mut self, body: &Json) -> Self {
+        if let Self::Call { source, .. } = &mut self
+            && let kube::Error::Api(status) = source.as_mut()
+        {
+            let secrets = Secrets::of(body);
+            status.message = secrets.redact(&status.message);
+            let causes = status.details.iter_mut().flat_map(|details| &mut details.causes);
+            causes.for_each(|cause| cause.message = secrets.redact(&cause.message));
+        }
+        self
     }
 
     /// The API server's message, or the error with its causes: what a condition tells the user.

@@ -81,7 +81,7 @@ impl Cluster {
             let request = built(target.request().patch(target.name, &params, &Patch::Apply(object)))?;
             self.client().request(request).await
         };
-        self.write(|| format!("apply {}", target.describe()), call).await
+        self.write(|| format!("apply {}", target.describe()), call).await.map_err(|error| error.without_secrets(object))
     }
 
     /// What [`Cluster::apply`] would answer; nothing is written.
@@ -94,7 +94,9 @@ impl Cluster {
             let request = built(target.request().patch(target.name, &params, &Patch::Apply(object)))?;
             self.client().request(request).await
         };
-        self.call(|| format!("try to apply {}", target.describe()), call).await
+        self.call(|| format!("try to apply {}", target.describe()), call)
+            .await
+            .map_err(|error| error.without_secrets(object))
     }
 
     /// The object as it would be were `object` created: nothing is written.
@@ -108,7 +110,8 @@ impl Cluster {
             let request = built(target.request().create(&params, body))?;
             self.client().request(request).await
         };
-        self.call(|| format!("try to create {}", target.describe()), call).await
+        let answer = self.call(|| format!("try to create {}", target.describe()), call).await;
+        answer.map_err(|error| error.without_secrets(object))
     }
 
     /// The objects of a kind that `params` select; all namespaces if `namespace` is empty.
@@ -162,7 +165,9 @@ impl Cluster {
             let request = built(target.request().create(&params, body))?;
             self.client().request(request).await
         };
-        self.write(|| format!("create {}", target.describe()), call).await
+        self.write(|| format!("create {}", target.describe()), call)
+            .await
+            .map_err(|error| error.without_secrets(object))
     }
 
     /// Merge-patches the object or its status. Put the resource version into `patch` where it must not have changed.
@@ -203,7 +208,7 @@ impl Cluster {
             };
             self.client().request(built(request)?).await
         };
-        self.write(|| format!("patch {}", target.describe()), call).await
+        self.write(|| format!("patch {}", target.describe()), call).await.map_err(|error| error.without_secrets(patch))
     }
 
     /// Deletes the object in the background, if it still is the one with this UID (and version, where given).

@@ -244,8 +244,10 @@ impl Pass<'_> {
             served => served?,
         };
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
-        self.cluster.delete(target, only).await?;
-        self.count("delete");
+        let answer = self.cluster.delete(target, only).await;
+        if self.unless_going(answer, &id.namespace).await?.is_some() {
+            self.count("delete");
+        }
         self.lose(id);
         Ok(())
     }

@@ -33,7 +33,8 @@ impl Pass<'_> {
             }
         }
         for version in &memo.records {
-            self.cluster.delete_record(&self.release, *version).await?;
+            let answer = self.cluster.delete_record(&self.release, *version).await;
+            self.unless_going(answer, &self.release.namespace).await?;
             self.count("delete");
         }
         self.release_resource().await?;

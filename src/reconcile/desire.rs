@@ -17,6 +17,7 @@ use crate::reconcile::rules;
 use crate::release::manifest::{self, Document};
 use crate::release::prepare::{self, Prepared};
 use crate::release::record::Record;
+use crate::release::secret::Secrets;
 use crate::release::{Digest, Gvk, Scope, plan};
 use crate::template::Limit;
 
@@ -100,7 +101,9 @@ impl Pass<'_> {
         self.count_render(&rendered, start.elapsed());
         rendered.map_err(|fault| {
             let cause = if fault.limit.is_some() { Cause::Budget } else { Cause::Render };
-            Failure::refused(cause, fault.message)
+            // Functions repeat what they were given.
+            let secrets = Secrets::of(self.resource.spec().unwrap_or(&Json::Null));
+            Failure::refused(cause, secrets.redact(&fault.message))
         })
     }
 

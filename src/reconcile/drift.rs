@@ -59,6 +59,11 @@ impl Pass<'_> {
         drifts
     }
 
+    /// Whether a step would only put drift right that is let be.
+    pub(crate) fn is_tolerated(&self, step: &Step, observed: &Observed, memo: &Memo) -> bool {
+        self.entry.watch.drift != Drift::Correct && only_drifted(step, observed, memo).is_some()
+    }
+
     /// Says once what has drifted, and by whom.
     async fn tell_tolerated(&self, object: &Prepared, state: Option<Digest>, served: &ServedKinds) -> String {
         let id = &object.id;

@@ -11,6 +11,7 @@ mod definitions;
 mod delete;
 mod desire;
 mod drift;
+mod going;
 mod leave;
 mod looks;
 mod objects;

@@ -11,6 +11,7 @@ use crate::reconcile::pass::{Failure, Pass};
 use crate::reconcile::resource::Resource;
 use crate::release::ObjectId;
 use crate::release::plan::{self, Step};
+use crate::release::prepare::Prepared;
 
 /// What would happen to one object.
 #[derive(Debug)]
@@ -39,10 +40,17 @@ pub async fn preview(
     pass.preview().await.map_err(|failure| failure.message())
 }
 
+/// What is sent of an object that is there, or not.
+fn to_send(object: &Prepared, exists: bool) -> &Json {
+    object.ignored.as_ref().filter(|_| !exists).map_or(&object.body, |ignored| &ignored.whole)
+}
+
 impl Pass<'_> {
     async fn preview(&self) -> Result<Vec<Difference>, Failure> {
         let memo = self.recall().await?;
-        let rendered = self.desire(&memo, self.inputs()).await?;
+        let inputs = self.inputs();
+        let mut rendered = self.desire(&memo, inputs).await?;
+        self.obey_rules(&mut rendered, inputs).await?;
         let mut kinds = self.owned_kinds(&memo).await?;
         kinds.extend(rendered.kinds());
         let served = self.watch(&kinds).await?;
@@ -50,7 +58,7 @@ impl Pass<'_> {
         let observed = self.observe(&desired, &served, &memo).await?;
         let plan = plan::plan(&observed, &desired.plan).map_err(|refused| self.collision(&refused))?;
         let mut differences = Vec::new();
-        for step in &plan.steps {
+        for step in plan.steps.iter().filter(|step| !self.is_tolerated(step, &observed, &memo)) {
             differences.push(self.difference(step).await?);
         }
         // A write that changes nothing, which only trying shows, is no difference.
@@ -71,7 +79,9 @@ impl Pass<'_> {
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
         let before = self.cluster.get(target).await?;
         let (reason, after) = match step {
-            Step::Apply { object, reason, .. } => (reason.to_string(), self.tried(target, &object.body).await),
+            Step::Apply { object, reason, .. } => {
+                (reason.to_string(), self.tried(target, to_send(object, before.is_some())).await)
+            }
             Step::Prune { .. } => ("is not rendered any more".to_owned(), Ok(None)),
             Step::Release { .. } => {
                 ("is not rendered any more, and kept because it says so".to_owned(), Ok(before.clone()))

@@ -43,7 +43,8 @@ impl Pass<'_> {
                 Ok(self.controller.remember(&self.key, memo))
             }
             _ => {
-                let records = self.cluster.records(&self.release).await?;
+                let records = self.cluster.records(&self.release).await;
+                let records = self.unless_going(records, &self.release.namespace).await?.unwrap_or_default();
                 Ok(self.controller.remember(&self.key, recalled(&records, self.resource.uid())))
             }
         }

@@ -23,6 +23,7 @@ pub mod projection;
 pub mod record;
 pub mod restrict;
 pub mod scope;
+pub mod secret;
 pub mod target;
 
 pub use error::Error;

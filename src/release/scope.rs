@@ -34,6 +34,32 @@ const CLUSTER_SCOPED: [(&str, &[&str]); 15] = [
     ("storage.k8s.io", &["CSIDriver", "CSINode", "StorageClass", "VolumeAttachment", "VolumeAttributesClass"]),
 ];
 
+/// The kinds of the core group, to which none is added any more (Kubernetes 1.35).
+const CORE: [&str; 17] = [
+    "Binding",
+    "ComponentStatus",
+    "ConfigMap",
+    "Endpoints",
+    "Event",
+    "LimitRange",
+    "Namespace",
+    "Node",
+    "PersistentVolume",
+    "PersistentVolumeClaim",
+    "Pod",
+    "PodTemplate",
+    "ReplicationController",
+    "ResourceQuota",
+    "Secret",
+    "Service",
+    "ServiceAccount",
+];
+
+/// Whether the core group has a kind.
+pub fn is_core(kind: &str) -> bool {
+    CORE.contains(&kind)
+}
+
 /// The scope of a kind of Kubernetes itself; `None` for kinds that somebody else defines.
 pub fn builtin(gvk: &Gvk) -> Option<Scope> {
     let group = gvk.group.as_str();

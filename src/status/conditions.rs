@@ -10,7 +10,7 @@ use std::fmt;
 use jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
 
-use crate::status::redact::cut;
+use crate::status::message::cut;
 
 /// What a condition is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -3,7 +3,7 @@
 //! An outcome that says the same as the old status gives an equal status, so that nothing is written.
 
 pub mod conditions;
-pub mod redact;
+pub mod message;
 
 #[cfg(test)]
 mod tests;

@@ -29,8 +29,9 @@ pub use time::TimeEncoding;
 /// Crates whose events below a warning tell of connections and not of charts: shown from `--zap-log-level=3` on.
 const NOISY: [&str; 8] = ["h2", "hyper", "hyper_util", "kube_client", "kube_runtime", "mio", "rustls", "tower"];
 
-/// Where kube logs as an error what it also gives to its caller, for each try: whoever tried says it once.
-const REPEATED: &str = "kube_client::client::builder";
+/// Where kube logs as an error what it also gives to its caller, for each try: whoever tried says it once. And where it logs
+/// whole answers that it cannot read, whatever they hold.
+const REPEATED: &str = "kube_client::client";
 
 /// How logs are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -87,6 +87,7 @@ fn entries(document: &Node, findings: &mut Findings) -> Vec<Watch> {
         }
         watches.extend(watch(item, gvk, &fields, findings));
     }
+    warn_of_versions(&watches, findings);
     watches
 }
 
@@ -98,6 +99,23 @@ fn check_unique(gvk: &Gvk, place: Place, seen: &mut BTreeMap<Gvk, Place>, findin
         btree_map::Entry::Occupied(first) => {
             let hint = format!("it is watched in line {} already; remove one of them", first.get().line);
             findings.fault_with(place, format!("duplicate GVK: {gvk}"), hint);
+        }
+    }
+}
+
+/// The API server shows each resource in every version of its kind.
+fn warn_of_versions(watches: &[Watch], findings: &mut Findings) {
+    for (place, watch) in watches.iter().enumerate() {
+        let same = |other: &&Watch| {
+            let (one, two) = (&other.gvk, &watch.gvk);
+            one.group == two.group && one.kind == two.kind && one.version != two.version
+        };
+        let mut others = watches.iter().take(place).filter(same);
+        if let Some(other) = others.find(|other| other.selector.is_empty() || watch.selector.is_empty()) {
+            let (kind, version) = (&watch.gvk.kind, &other.gvk.version);
+            let message = format!("each `{kind}` is shown in version `{version}` too: both charts are applied for it");
+            let hint = "tell by `selector` which resources are meant, or keep one of the versions".to_owned();
+            findings.warning(watch.places.gvk, message, Some(hint));
         }
     }
 }

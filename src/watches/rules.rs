@@ -9,6 +9,7 @@ use crate::diagnostic::suggestion;
 use crate::release::ignore::{Ignore, is_ours};
 use crate::release::patches::{Patch, is_identity};
 use crate::release::restrict::{GroupKind, Namespaces, Restrict};
+use crate::release::scope::is_core;
 use crate::release::target::{Pattern, Target};
 use crate::watches::Drift;
 use crate::watches::fields::{Field, Fields, Findings, scalar};
@@ -192,10 +193,18 @@ pub(crate) fn restrict(field: Option<Field<'_>>, findings: &mut Findings) -> Opt
     Some(Restrict {
         namespaces: fields.field("namespaces").map(|field| namespaces(field, findings)),
         cluster_scoped: findings.bool(fields.field("clusterScoped")),
-        kinds: fields
-            .field("kinds")
-            .map(|field| texts(field, "a kind", findings).map(|text| GroupKind::parse(&text)).collect()),
+        kinds: fields.field("kinds").map(|field| kinds(field, findings)),
     })
+}
+
+fn kinds(field: Field<'_>, findings: &mut Findings) -> BTreeSet<GroupKind> {
+    for item in field.value.items() {
+        if let Some(text) = item.as_str().filter(|text| !text.contains('.') && !is_core(text)) {
+            let message = format!("`{text}` is no core kind: no object will be of it");
+            findings.warning(item.place, message, Some("write its group too, as in `Deployment.apps`".to_owned()));
+        }
+    }
+    texts(field, "a kind", findings).map(|text| GroupKind::parse(&text)).collect()
 }
 
 fn namespaces(field: Field<'_>, findings: &mut Findings) -> Namespaces {

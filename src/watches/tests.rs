@@ -543,6 +543,10 @@ fn faults_of_patches_and_limits_are_told() {
       - {op: remove, path: /metadata/name}
       - {op: replace, path: '/a~2', value: 1}
   restrict: {namespaces: shop, clusterScoped: 'no', kinds: Service, paths: 1}
+- version: v2
+  kind: Web
+  chart: web
+  restrict: {kinds: [Deployment, Service, Thing.example.com]}
 "), @"
     error: `(` is no regular expression for `kind`
       --> watches.yaml:5:20
@@ -627,5 +631,17 @@ fn faults_of_patches_and_limits_are_told() {
         |
      12 |   restrict: {namespaces: shop, clusterScoped: 'no', kinds: Service, paths: 1}
         |                                                                     ^^^^^
+    warning: each `Web` is shown in version `v1` too: both charts are applied for it
+      --> watches.yaml:14:9
+        |
+     14 |   kind: Web
+        |         ^^^
+      = hint: tell by `selector` which resources are meant, or keep one of the versions
+    warning: `Deployment` is no core kind: no object will be of it
+      --> watches.yaml:16:22
+        |
+     16 |   restrict: {kinds: [Deployment, Service, Thing.example.com]}
+        |                      ^^^^^^^^^^
+      = hint: write its group too, as in `Deployment.apps`
     ");
 }

@@ -74,3 +74,18 @@ async fn a_resource_that_is_not_there_yet_is_told_as_if_it_were() {
     let (code, text) = diff(&project, &["--cr", file.to_str().unwrap()]).await;
     assert_eq!((code, text.contains("no watch is for `v1 Pod`")), (1, true), "{text}");
 }
+
+#[tokio::test]
+async fn the_patches_of_a_watch_are_told_and_drift_that_it_lets_be_is_not() {
+    let namespace = Namespace::create("diff-rules").await;
+    installed(&namespace).await;
+    namespace.patch("Deployment", "shop-web", json!({"spec": {"replicas": 5}})).await;
+    let project = Project::new();
+    let (_, text) = diff(&project, &["--namespace", &namespace.name]).await;
+    assert!(text.contains("+  replicas: 1\n") && text.ends_with("1 object of 1 resource would change\n"), "{text}");
+    let rules =
+        "  drift: ignore\n  patches: [{target: {kind: ConfigMap}, patch: [{op: add, path: /data/added, value: x}]}]\n";
+    project.edit("watches.yaml", |text| text.replace("  kind: Web\n", &format!("  kind: Web\n{rules}")));
+    let (_, text) = diff(&project, &["--namespace", &namespace.name]).await;
+    assert!(text.contains("+  added: x\n") && text.ends_with("1 object of 1 resource would change\n"), "{text}");
+}

@@ -2,7 +2,7 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Namespace, Operator, Project, condition, condition_text, is_deployed};
+use crate::support::{Namespace, Operator, Project, condition, condition_text, eventually, is_deployed};
 
 /// This repository's project, whose watch of the kind Web has these fields too.
 fn project(fields: &str) -> Project {
@@ -169,7 +169,8 @@ async fn an_ignored_field_is_sent_once_and_then_left_to_whoever_wants_it() {
     let corrected = namespace.until("Deployment", "shop-web", "its label is back", labelled).await;
     assert_eq!(corrected["spec"]["replicas"], 7);
     assert_eq!(holders(&corrected, "replicas"), ["jane"]);
-    assert_eq!(operator.logged("Corrected drift").len(), 1);
+    let told = || async { (operator.logged("Corrected drift").len() == 1).then_some(()) };
+    eventually("the correction is told", told).await;
 
     // Made anew, it is what the chart says.
     namespace.delete("Deployment", "shop-web").await;

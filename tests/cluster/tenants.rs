@@ -4,7 +4,8 @@ use serde_json::{Value as Json, json};
 use testbed::audit::Request;
 
 use crate::support::{
-    Namespace, Operator, Project, Setting, condition, condition_text, install_definition, is_deployed, plane,
+    Namespace, Operator, Project, Setting, condition, condition_text, eventually, install_definition, is_deployed,
+    plane,
 };
 
 /// Gives a user or an account these rights on all of some groups in the namespace.
@@ -152,4 +153,75 @@ async fn a_cluster_scoped_resource_has_its_release_and_its_account_in_the_namesp
     namespace.delete("Region", &name).await;
     namespace.until_gone("Region", &name).await;
     namespace.until_gone("ConfigMap", &name).await;
+}
+
+#[tokio::test]
+async fn what_may_be_secret_is_in_no_condition_event_metric_or_line_of_the_log() {
+    // What the API server repeats when a text was wanted: a number of as many digits as a word has letters.
+    const SECRET: &str = "73519284602";
+    let namespace = Namespace::create("secretive").await;
+    let project = Project::new();
+    project.edit("helm-charts/web/templates/extra.yaml", |_| {
+        let object = |kind: &str, of: &str, body: &str| {
+            format!(
+                "{{{{- if .Values.{of} }}}}\napiVersion: v1\nkind: {kind}\nmetadata: {{name: {{{{ .Release.Name }}}}-{of}}}\n\
+                 {body}\n{{{{- end }}}}\n---\n"
+            )
+        };
+        let pod = "spec: {containers: [{name: main, image: main, env: [{name: A, value: {{ .Values.inPod | int64 }}}]}]}";
+        [
+            object("Secret", "inSecret", "data: {password: {{ .Values.inSecret | int64 }}}"),
+            object("ConfigMap", "inMap", "data: {password: {{ .Values.inMap | int64 }}}"),
+            object("Pod", "inPod", pod),
+            "{{ if .Values.adminPassword }}{{ fail (printf \"too weak: %s\" .Values.adminPassword) }}{{ end }}".to_owned(),
+        ]
+        .concat()
+    });
+    let flags = ["--zap-log-level=debug", "--reconcile-period=0"];
+    let operator = Operator::start_with(&project, &namespace, &flags).await;
+    let number: i64 = SECRET.parse().unwrap();
+    for (name, spec, words) in [
+        ("secret", json!({"inSecret": number}), "data.password: expected string, got"),
+        ("map", json!({"inMap": number}), "data.password: expected string, got"),
+        ("pod", json!({"inPod": number}), "env[name=\"A\"].value: expected string, got"),
+        ("template", json!({"adminPassword": SECRET}), "too weak: ***"),
+    ] {
+        namespace.create_resource("Web", name, spec).await;
+        let refused = |web: &Json| condition(web, "Stalled").is_some();
+        let web = namespace.until("Web", name, "it is refused", refused).await;
+        let told = message(&web, "Stalled");
+        assert!(told.contains(words) && told.contains("***"), "{told}");
+        assert!(!web["status"].to_string().contains(SECRET), "{web}");
+        let probe = || async {
+            let events = namespace.api("Event").list(&kube::api::ListParams::default()).await.unwrap();
+            let events = events.items.iter().map(|event| serde_json::to_value(event).unwrap());
+            let mut own = events.filter(|event| event["involvedObject"]["name"] == name);
+            own.find(|event| event["message"].as_str().is_some_and(|message| message.contains("***")))
+        };
+        eventually("an event tells it", probe).await;
+    }
+    let events = namespace.api("Event").list(&kube::api::ListParams::default()).await.unwrap();
+    assert!(!serde_json::to_string(&events.items).unwrap().contains(SECRET));
+    let log = operator.log();
+    let leaks: Vec<_> = log.iter().filter(|line| line.to_string().contains(SECRET)).collect();
+    assert!(leaks.is_empty(), "{leaks:?}");
+    assert!(!operator.metrics_text().await.contains(SECRET));
+}
+
+#[tokio::test]
+async fn a_namespace_that_is_deleted_is_not_held_by_an_account_that_lost_its_rights_first() {
+    let namespace = Namespace::create("going").await;
+    namespace.create_named("ServiceAccount", "tenant", json!({})).await;
+    grant(&namespace, "tenant", account(&namespace), everything_in(&["", "apps"])).await;
+    let _operator = Operator::start(&project("  serviceAccountName: tenant\n"), &namespace).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    namespace.delete("RoleBinding", "tenant").await;
+    // Alone, that is told and holds the resource.
+    namespace.delete("Web", "shop").await;
+    let refused = |web: &Json| condition_text(web, "Stalled").as_deref() == Some("True/Forbidden");
+    namespace.until("Web", "shop", "it says what is missing", refused).await;
+    namespace.delete("Namespace", &namespace.name).await;
+    namespace.until_gone("Web", "shop").await;
+    namespace.until_gone("Namespace", &namespace.name).await;
 }

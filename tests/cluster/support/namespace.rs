@@ -47,7 +47,7 @@ impl Namespace {
 
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
         match kind {
-            "ClusterRole" | "ClusterRoleBinding" | "CustomResourceDefinition" | "Region" => {
+            "ClusterRole" | "ClusterRoleBinding" | "CustomResourceDefinition" | "Namespace" | "Region" => {
                 Api::all_with(self.client.clone(), &resource(kind))
             }
             _ => Api::namespaced_with(self.client.clone(), &self.name, &resource(kind)),

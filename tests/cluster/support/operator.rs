@@ -134,6 +134,11 @@ impl Operator {
         lines.filter_map(|line| line.rsplit(' ').next()?.parse::<f64>().ok()).sum()
     }
 
+    /// All that it counts.
+    pub(crate) async fn metrics_text(&self) -> String {
+        ask(&self.metrics, "/metrics").await.unwrap().text
+    }
+
     /// Asks it to stop, as a kubelet does, and waits until it has.
     pub(crate) async fn terminate(mut self) {
         self.signal("TERM");
