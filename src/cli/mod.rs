@@ -8,6 +8,7 @@ mod address;
 mod check;
 mod completion;
 mod diff;
+mod go_flags;
 mod offline;
 mod report;
 pub mod run;
@@ -117,7 +118,8 @@ fn read(args: &[OsString]) -> Result<Vec<OsString>, template::Failure> {
 
 fn parse(name: &'static str, args: &[OsString]) -> Result<Cli, clap::Error> {
     let mut command = command(name);
-    let matches = command.try_get_matches_from_mut(args)?;
+    let args = go_flags::with_two_dashes(&command, args);
+    let matches = command.try_get_matches_from_mut(args).map_err(|error| go_flags::fault(error, &mut command))?;
     Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
 }
 

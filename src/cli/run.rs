@@ -17,6 +17,7 @@ use crate::diagnostic::Diagnostic;
 use crate::metrics::Build;
 use crate::operator;
 use crate::operator::options::{LeaderElection, MetricsSecurity, RunOptions};
+use crate::release::labels;
 use crate::telemetry::{self, Colour, Level, Style, TimeEncoding};
 use crate::watches::duration;
 
@@ -340,11 +341,7 @@ fn at_least_one(number: i64) -> NonZeroUsize {
 
 /// A boolean as Go's `strconv.ParseBool` reads it.
 fn boolean(text: &str) -> Result<bool, String> {
-    match text {
-        "1" | "t" | "T" | "true" | "TRUE" | "True" => Ok(true),
-        "0" | "f" | "F" | "false" | "FALSE" | "False" => Ok(false),
-        _ => Err("expected `true` or `false`".to_owned()),
-    }
+    labels::parse_bool(text).ok_or_else(|| "expected `true` or `false`".to_owned())
 }
 
 fn number(text: &str) -> Result<i64, String> {

@@ -78,6 +78,9 @@ fn a_scaffolded_project_s_arguments_are_understood() {
 #[test]
 fn flags_are_read_in_go_s_syntax() {
     let options = |flags: &str| ok(flags).operator;
+    assert_eq!(options("-watches-file=/opt/helm/w.yaml").watches_file, Path::new("/opt/helm/w.yaml"));
+    assert!(options("-suppress-override-values").suppress_override_values);
+    assert_eq!(options("-reconcile-period 30s").reconcile_period, Some(std::time::Duration::from_secs(30)));
     assert_eq!(options("--watches-file /opt/helm/w.yaml").watches_file, Path::new("/opt/helm/w.yaml"));
     let second = std::time::Duration::from_secs(1);
     for (text, want) in [
@@ -236,7 +239,7 @@ fn faults_of_the_command_line_say_what_was_expected() {
         "--zap-time-encoding=unix",
         "--config=x",
         "--reconcile-perod=5s",
-        "-watches-file=x",
+        "-w=x",
     ];
     insta::assert_snapshot!(faults(&table), @r#"
     > --reconcile-period=5
@@ -254,18 +257,16 @@ fn faults_of_the_command_line_say_what_was_expected() {
     > --zap-time-encoding=unix
     error: invalid value 'unix' for '--zap-time-encoding <ENCODING>': expected `epoch`, `millis`, `nanos`, `iso8601`, `rfc3339` or `rfc3339nano`
     > --config=x
-    error: unexpected argument '--config' found
+    error: unknown flag: --config
 
-      tip: to pass '--config' as a value, use '-- --config'
-
-    Usage: helm-operator run [OPTIONS]
+    Usage: helm-operator <COMMAND>
     > --reconcile-perod=5s
-    error: unexpected argument '--reconcile-perod' found
+    error: unknown flag: --reconcile-perod
 
-      tip: a similar argument exists: '--reconcile-period'
+      tip: a similar flag exists: --reconcile-period
 
-    Usage: helm-operator run --reconcile-period <DURATION>
-    > -watches-file=x
+    Usage: helm-operator <COMMAND>
+    > -w=x
     error: unexpected argument '-w' found
 
       tip: to pass '-w' as a value, use '-- -w'

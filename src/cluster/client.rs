@@ -10,6 +10,7 @@ use kube::client::ClientBuilder;
 
 use crate::cluster::account::Accounts;
 use crate::cluster::count::Counting;
+use crate::cluster::error::forbidden;
 use crate::cluster::{Error, Tenure};
 use crate::metrics::Metrics;
 
@@ -22,6 +23,7 @@ pub struct Cluster {
     pub(super) client: Client,
     pub(super) accounts: Arc<Accounts>,
     host: Arc<str>,
+    metrics: Metrics,
     tenure: Tenure,
 }
 
@@ -52,10 +54,10 @@ impl Cluster {
         // Its retries last for minutes inside one call and repeat POST and DELETE; the queue retries instead, in the open.
         config.default_retry = false;
         let host: Arc<str> = config.cluster_url.authority().map_or("", |authority| authority.as_str()).into();
-        let counting = Counting { metrics, host: Arc::clone(&host) };
+        let counting = Counting { metrics: metrics.clone(), host: Arc::clone(&host) };
         let client = ClientBuilder::try_from(config).map_err(|error| ConnectError::Client(Box::new(error)))?;
         let client = client.with_layer(&counting).build();
-        Ok(Self { client, accounts: Arc::default(), host, tenure: Tenure::default() })
+        Ok(Self { client, accounts: Arc::default(), host, metrics, tenure: Tenure::default() })
     }
 
     /// kube's client, for watches.
@@ -99,8 +101,20 @@ impl Cluster {
     {
         match tokio::time::timeout(CALL_DEADLINE, call).await {
             Ok(Ok(value)) => Ok(value),
-            Ok(Err(source)) => Err(Error::Call { call: what(), source: Box::new(source) }),
+            Ok(Err(source)) => {
+                if let kube::Error::Api(status) = &source {
+                    self.count_forbidden(status);
+                }
+                Err(Error::Call { call: what(), source: Box::new(source) })
+            }
             Err(_elapsed) => Err(Error::Timeout { call: what(), after: CALL_DEADLINE }),
+        }
+    }
+
+    /// Counts an answer that a missing right is the cause of.
+    pub(crate) fn count_forbidden(&self, status: &kube::core::Status) {
+        if let Some(labels) = forbidden(status) {
+            self.metrics.forbidden.get_or_create(&labels).inc();
         }
     }
 }
@@ -121,7 +135,9 @@ mod tests {
     fn cluster() -> Cluster {
         let config = kube::Config::new("http://127.0.0.1:1".parse().unwrap());
         let client = Client::try_from(config).unwrap();
-        Cluster { client, accounts: Arc::default(), host: "127.0.0.1:1".into(), tenure: Tenure::default() }
+        let build = crate::metrics::Build { commit: "abc".into(), version: "v1".into() };
+        let metrics = Metrics::new(&build, || None);
+        Cluster { client, accounts: Arc::default(), host: "127.0.0.1:1".into(), metrics, tenure: Tenure::default() }
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::Value as Json;
 
 use crate::diagnostic::chain;
+use crate::metrics::Forbidden;
 use crate::release::secret::Secrets;
 
 /// A call that did not succeed.
@@ -38,6 +39,17 @@ pub enum Error {
         /// Why not.
         #[source]
         source: crate::release::ignore::Error,
+    },
+    /// An object cannot become what it should be, because what is set in it for ever is another.
+    #[error(
+        "cannot change {fields} of `{object}`, which can only be made anew; annotate it with `chart-operator.dev/recreate: \"true\"`, \
+         or the resource with `helm.sdk.operatorframework.io/upgrade-force: \"true\"`, to have it deleted and created again"
+    )]
+    Immutable {
+        /// As [`crate::release::ObjectId`] shows it.
+        object: String,
+        /// What [`Error::immutable`] gives.
+        fields: String,
     },
     /// No such kind is served.
     #[error("the API server does not serve `{api_version} {kind}`")]
@@ -85,6 +97,25 @@ impl Error {
         self.status().is_some_and(|status| status.code == 422)
     }
 
+    /// The fields that keep the API server from taking an object for a new version of the one that is there, as users read
+    /// them; `None` if it is not that. Their values are not shown: a Job's are its whole pod template.
+    pub fn immutable(&self) -> Option<String> {
+        let status = self.status().filter(|status| status.code == 422)?;
+        let causes = status.details.as_ref().map(|details| details.causes.as_slice()).unwrap_or_default();
+        let is_immutable = |text: &str| IMMUTABLE.iter().any(|words| text.contains(words));
+        let fields: Vec<_> = causes.iter().filter(|cause| is_immutable(&cause.message)).map(told).collect();
+        match (fields.is_empty(), is_immutable(&status.message)) {
+            (false, _) => Some(fields.join(", ")),
+            (true, true) => Some("a field".to_owned()),
+            (true, false) => None,
+        }
+    }
+
+    /// What RBAC refused, as a role would grant it.
+    pub fn forbidden(&self) -> Option<Forbidden> {
+        self.status().and_then(forbidden)
+    }
+
     /// RBAC or an admission plugin says no.
     pub fn is_forbidden(&self) -> bool {
         self.status().is_some_and(|status| status.code == 403)
@@ -96,11 +127,8 @@ impl Error {
     /// ever (measured on 1.35: `failed to create typed patch object`, `duplicate entries for key`).
     pub fn fate(&self) -> Fate {
         let Some(status) = self.status() else {
-            return if matches!(self, Self::NotServed { .. } | Self::Impossible { .. }) {
-                Fate::User
-            } else {
-                Fate::Retry
-            };
+            let is_users = matches!(self, Self::NotServed { .. } | Self::Impossible { .. } | Self::Immutable { .. });
+            return if is_users { Fate::User } else { Fate::Retry };
         };
         match status.code {
             // Quota is given back by others; everything else that is forbidden needs a role.
@@ -138,6 +166,35 @@ impl Error {
 const MALFORMED: [&str; 4] =
     ["failed to create typed patch object", "duplicate entries for key", "field not declared in schema", "errors:\n"];
 
+/// What validations of Kubernetes 1.35 say where a field keeps its first value.
+const IMMUTABLE: [&str; 6] = [
+    "field is immutable",
+    "is immutable after creation",
+    "may not change once set",
+    "updates to ",
+    "cannot change roleRef",
+    "may not change fields other than",
+];
+
+/// A field, with the reason where that shows no value.
+fn told(cause: &kube::core::response::StatusCause) -> String {
+    let field = &cause.field;
+    match cause.message.strip_prefix("Forbidden: ") {
+        Some(why) => format!("`{field}` ({why})"),
+        None => format!("`{field}`"),
+    }
+}
+
+/// What RBAC refused: `… cannot list resource "pods" in API group "apps" …` (Kubernetes 1.35,
+/// `apiserver/pkg/endpoints/handlers/responsewriters/errors.go`).
+pub(crate) fn forbidden(status: &kube::core::Status) -> Option<Forbidden> {
+    let (_, said) = status.message.split_once(" cannot ").filter(|_| status.code == 403)?;
+    let (verb, said) = said.split_once(" resource \"")?;
+    let (resource, said) = said.split_once("\" in API group \"")?;
+    let (group, _) = said.split_once('"')?;
+    Some(Forbidden { group: group.to_owned(), resource: resource.to_owned(), verb: verb.to_owned() })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -168,6 +225,48 @@ mod tests {
         }
         let not_served = Error::NotServed { api_version: "a/v1".to_owned(), kind: "B".to_owned() };
         assert_eq!(not_served.fate(), Fate::User);
+    }
+
+    #[test]
+    fn fields_that_cannot_be_changed_are_named_without_their_values() {
+        let cause = |field: &str, message: &str| serde_json::json!({"field": field, "message": message, "reason": "FieldValueInvalid"});
+        for (causes, fields) in [
+            (
+                vec![cause("spec.selector", "Invalid value: {\"a\":\"secret\"}: field is immutable")],
+                Some("`spec.selector`"),
+            ),
+            (
+                vec![cause(
+                    "spec",
+                    "Forbidden: updates to statefulset spec for fields other than 'replicas' are forbidden",
+                )],
+                Some("`spec` (updates to statefulset spec for fields other than 'replicas' are forbidden)"),
+            ),
+            (
+                vec![
+                    cause("spec.clusterIPs[0]", "Invalid value: [\"10.0.0.1\"]: may not change once set"),
+                    cause("spec.ports", "Required value"),
+                    cause("roleRef", "Invalid value: {}: cannot change roleRef"),
+                ],
+                Some("`spec.clusterIPs[0]`, `roleRef`"),
+            ),
+            (vec![cause("spec.replicas", "Invalid value: -1: must be greater than or equal to 0")], None),
+        ] {
+            let status = serde_json::json!({"code": 422, "message": "is invalid", "details": {"causes": causes}});
+            let status: Status = serde_json::from_value(status).unwrap();
+            let error = Error::Call { call: String::new(), source: Box::new(kube::Error::Api(status.boxed())) };
+            assert_eq!(error.immutable().as_deref(), fields);
+        }
+        assert_eq!(refused(500, "field is immutable").immutable(), None);
+    }
+
+    #[test]
+    fn what_rbac_refuses_is_told_as_a_role_grants_it() {
+        let text = "services is forbidden: User \"system:serviceaccount:a:b\" cannot list resource \"services\" in API group \"\" in the namespace \"c\"";
+        let expected = Forbidden { group: String::new(), resource: "services".into(), verb: "list".into() };
+        assert_eq!(refused(403, text).forbidden(), Some(expected));
+        assert_eq!(refused(403, "exceeded quota: small").forbidden(), None);
+        assert_eq!(refused(422, text).forbidden(), None);
     }
 
     #[test]

@@ -47,7 +47,8 @@ impl Dependents {
             namespace => Api::namespaced_with(client, namespace, resource),
         };
         let labels = Some(format!("{},{}", labels::PART_OF, labels::CHART));
-        let followed = Followed { api, labels, source, streaming: self.streaming.clone() };
+        let followed =
+            Followed { cluster: self.cluster.clone(), api, labels, source, streaming: self.streaming.clone() };
         let follower =
             Owned { context, served: Arc::clone(served), namespace: namespace.to_owned(), unseen: BTreeSet::new() };
         tokio::spawn(follow(followed, follower, state));

@@ -11,6 +11,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use rand::RngExt as _;
 use tokio::sync::watch;
 
+use crate::cluster::Cluster;
 use crate::diagnostic::chain;
 use crate::reconcile::WatchState;
 
@@ -61,6 +62,8 @@ impl Streaming {
 
 /// What is followed.
 pub(crate) struct Followed {
+    /// Counts what is forbidden.
+    pub(crate) cluster: Cluster,
     pub(crate) api: Api<DynamicObject>,
     pub(crate) labels: Option<String>,
     /// For the log, such as `apps/v1 Deployment`.
@@ -82,6 +85,9 @@ pub(crate) async fn follow(followed: Followed, mut follower: impl Follower, stat
         let Some(error) = error else { continue };
         if followed.streaming.refused_by(&error) {
             continue;
+        }
+        if let Some(status) = answer(&error) {
+            followed.cluster.count_forbidden(status);
         }
         if is_not_served(&error) {
             tracing::warn!(target: "operator.watch", source = followed.source, "Kind is no longer served");
@@ -140,12 +146,17 @@ fn report(source: &str, error: &watcher::Error, state: &watch::Sender<WatchState
 
 /// The API server's own words where it gave any: kube prints its whole answer, twice.
 fn message(error: &watcher::Error) -> String {
+    answer(error).map_or_else(|| chain(error), |status| status.message.clone())
+}
+
+/// What the API server answered, if that is what went wrong.
+fn answer(error: &watcher::Error) -> Option<&kube::core::Status> {
     use watcher::Error::{InitialListFailed, WatchError, WatchFailed, WatchStartFailed};
     match error {
         WatchError(status)
         | InitialListFailed(kube::Error::Api(status))
         | WatchStartFailed(kube::Error::Api(status))
-        | WatchFailed(kube::Error::Api(status)) => status.message.clone(),
-        _ => chain(error),
+        | WatchFailed(kube::Error::Api(status)) => Some(status),
+        _ => None,
     }
 }

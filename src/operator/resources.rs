@@ -58,6 +58,7 @@ pub(crate) fn watch(station: &Station, entry: &Entry, controller: &Arc<Controlle
         tracing::info!(target: "controller-runtime.manager", controller = controller.name, source,
             "Starting EventSource");
         let followed = Followed {
+            cluster: station.context.operator.clone(),
             api,
             labels: selector(station, entry),
             source: format!("{} {}", resource.api_version, resource.kind),

@@ -6,7 +6,7 @@ use k8s_openapi::jiff::Timestamp;
 
 use crate::reconcile::pass::{Cause, Failure, Pass, Refusal, log};
 use crate::reconcile::queue::Again;
-use crate::release::labels::{PAUSED, RECONCILE_PERIOD, REQUESTED_AT};
+use crate::release::labels::{PAUSED, RECONCILE_PERIOD, REQUESTED_AT, parse_bool};
 use crate::status;
 use crate::watches::duration;
 
@@ -44,6 +44,17 @@ fn period(text: &str) -> Result<Duration, Refusal> {
 }
 
 impl Pass<'_> {
+    /// Whether the annotation `name` of the resource is true. What is no boolean is logged and taken for false, as in
+    /// helm-operator.
+    pub(crate) fn is_asked_for(&self, name: &str) -> bool {
+        let Some(text) = self.resource.annotation(name).filter(|text| !text.is_empty()) else { return false };
+        let asked = parse_bool(text);
+        if asked.is_none() {
+            log!(info, self, "Could not parse annotation as a boolean", annotation = name, value = text);
+        }
+        asked.unwrap_or(false)
+    }
+
     /// Whether the resource is to be left alone now.
     pub(crate) fn pause(&self) -> Option<Pause> {
         pause(self.resource.annotation(PAUSED)?, Timestamp::now())

@@ -11,7 +11,6 @@ use tokio::time::Instant;
 use crate::cluster::Error;
 use crate::cluster::discovery::Served;
 use crate::cluster::objects::Target;
-use crate::metrics::Forbidden;
 use crate::readiness::Readiness;
 use crate::readiness::cause::{self, Cause};
 use crate::reconcile::looks::Sight;
@@ -72,9 +71,6 @@ impl Pass<'_> {
                 if looks.forbid(plural, namespace, Instant::now()) {
                     log!(warn, self, "Causes below objects stay unknown", error = error.message());
                 }
-                let (resource, verb) = (plural.to_owned(), "list".to_owned());
-                let labels = Forbidden { group: String::new(), resource, verb };
-                self.context.metrics.forbidden.get_or_create(&labels).inc();
                 Ok(Vec::new())
             }
             answer => answer,

@@ -41,6 +41,14 @@ pub(crate) struct Outcome {
     pub(crate) drifts: Drifts,
 }
 
+/// What came of sending an object.
+pub(crate) enum Sent {
+    /// As it is now, and what of it somebody else had changed.
+    Now(Json, Vec<Change>),
+    /// Its former self is being deleted first.
+    WhenGone,
+}
+
 impl Outcome {
     /// Whether every object is as rendered now.
     pub(crate) fn is_complete(&self) -> bool {
@@ -151,12 +159,7 @@ impl Pass<'_> {
         }
     }
 
-    async fn send(
-        &self,
-        object: &Prepared,
-        reason: &Reason,
-        served: Option<&Arc<Served>>,
-    ) -> Result<(Json, Vec<Change>), Error> {
+    async fn send(&self, object: &Prepared, reason: &Reason, served: Option<&Arc<Served>>) -> Result<Sent, Error> {
         let served = if let Some(served) = served {
             Arc::clone(served)
         } else {
@@ -164,8 +167,11 @@ impl Pass<'_> {
             self.context.discovery.resolve(&gvk(object)).await?
         };
         let target = Target { served: &served, namespace: &object.id.namespace, name: &object.id.name };
+        let adopted = self.migrate_adopted(reason, target).await?;
+        let reason = adopted.as_ref().unwrap_or(reason);
         if let Some(ignored) = &object.ignored {
-            return self.send_leaving(object, ignored, reason, target).await;
+            let (answer, changes) = self.send_leaving(object, ignored, reason, target).await?;
+            return Ok(Sent::Now(answer, changes));
         }
         let cluster = &self.cluster;
         match reason {
@@ -176,32 +182,32 @@ impl Pass<'_> {
                     metadata.insert("uid".to_owned(), json!(adoption.uid));
                     metadata.insert("resourceVersion".to_owned(), json!(adoption.resource_version));
                 }
-                Ok((cluster.apply(target, &body).await?, Vec::new()))
+                self.apply(target, object, &body).await
             }
             Reason::Drifted => {
                 // What was changed, and by whom, is only to be seen before it is put back.
                 let drifted = cluster.get(target).await?;
                 let answer = match cluster.apply(target, &object.body).await {
+                    Err(error) if error.immutable().is_some() => return self.recreate(target, object, error).await,
                     Err(error) if error.is_invalid() => cluster.replace_lists(target, &object.body).await?,
                     answer => answer?,
                 };
                 let changes = drifted.map(|drifted| projection::changes(&drifted, &answer, FIELD_MANAGER));
-                Ok((answer, changes.unwrap_or_default()))
+                Ok(Sent::Now(answer, changes.unwrap_or_default()))
             }
-            _ => Ok((cluster.apply(target, &object.body).await?, Vec::new())),
+            Reason::Unknown => {
+                self.migrate_labelled(target).await?;
+                self.apply(target, object, &object.body).await
+            }
+            Reason::Absent | Reason::Changed => self.apply(target, object, &object.body).await,
         }
     }
 
-    fn take(
-        &self,
-        outcome: &mut Outcome,
-        object: &Prepared,
-        reason: &Reason,
-        answer: Result<(Json, Vec<Change>), Error>,
-    ) {
+    fn take(&self, outcome: &mut Outcome, object: &Prepared, reason: &Reason, answer: Result<Sent, Error>) {
         self.count("apply");
         let (answer, changes) = match answer {
-            Ok(answer) => answer,
+            Ok(Sent::Now(answer, changes)) => (answer, changes),
+            Ok(Sent::WhenGone) => return outcome.leaving.push(object.id.clone()),
             Err(error) => {
                 outcome.failures.insert(object.id.clone(), error);
                 return;

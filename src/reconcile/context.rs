@@ -223,6 +223,8 @@ pub(crate) struct Memo {
     pub(crate) kinds: BTreeSet<Gvk>,
     /// Versions of the release's records that exist, ascending.
     pub(crate) records: Vec<u32>,
+    /// The one of them that tells what is taken over, where somebody else wrote it.
+    pub(crate) former: Option<u32>,
     /// The NOTES of the recorded revision; `None` where it was not rendered by this process.
     pub(crate) notes: Option<String>,
     /// Whether rendering it again gives something else: the record is then where its objects come from.

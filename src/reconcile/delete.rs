@@ -1,6 +1,7 @@
 //! Taking down what a resource owns when it is deleted: found by labels alone, so that neither chart nor values are needed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use kube::core::params::Preconditions;
 use serde_json::json;
@@ -10,38 +11,72 @@ use crate::cluster::objects::Part;
 use crate::reconcile::context::Memo;
 use crate::reconcile::pass::{Failure, Pass, log};
 use crate::reconcile::queue::Again;
-use crate::release::{Gvk, applyset, labels, order};
+use crate::reconcile::teardown::{Leaver, Mark};
+use crate::release::{Gvk, applyset, labels};
+use crate::status;
 
 impl Pass<'_> {
-    /// Deletes every object that is part of the resource's set, in Helm's uninstall order, then the records, and lets the
-    /// resource go.
+    /// Deletes every object of the resource in Helm's uninstall order, waits for their end if asked to, deletes the records,
+    /// and lets the resource go.
     pub(crate) async fn delete(&self) -> Result<Again, Failure> {
         if !self.has_finalizer() {
             log!(info, self, "Resource is terminated, skipping reconciliation");
             return Ok(Again::WhenAsked);
         }
+        let end = self.uninstall().await;
+        if let Err(failure) = &end
+            && !failure.is_conflict()
+        {
+            log!(error, self, "Failed to uninstall release", error = failure.message());
+        }
+        end
+    }
+
+    async fn uninstall(&self) -> Result<Again, Failure> {
         let memo = self.recall().await?;
         self.watch(&self.owned_kinds(&memo).await?).await?;
-        let mut objects: Vec<_> = self.context.objects.of(&self.set).into_iter().collect();
-        objects.sort_by(|(a, _), (b, _)| order::uninstall(&a.kind, &b.kind));
-        for (id, known) in objects {
-            if known.live.keep {
-                self.let_go(&id, &known.live.resource_version).await?;
-            } else if !known.live.deleting {
-                let only = Preconditions { uid: Some(known.live.uid), resource_version: None };
-                self.remove(&id, only).await?;
-            }
+        let former = self.former(&memo).await?;
+        let leavers = self.leavers(&memo, former.as_ref()).await?;
+        if leavers.is_empty() && memo.records.is_empty() {
+            log!(info, self, "Release not found");
         }
-        for version in &memo.records {
-            let answer = self.cluster.delete_record(&self.release, *version).await;
-            self.unless_going(answer, &self.release.namespace).await?;
-            self.count("delete");
+        self.take_down(&leavers).await?;
+        if let Some(again) = self.wait_until_gone(&leavers).await? {
+            return Ok(again);
+        }
+        if former.is_none_or(|former| self.is_of_our_chart(&former)) {
+            self.delete_records(&memo).await?;
         }
         self.release_resource().await?;
         // Its end is still to be told; until then it must not be taken for one that has a finalizer.
         self.controller.resources.forget(&self.key);
         log!(info, self, "Uninstalled release");
         Ok(Again::WhenAsked)
+    }
+
+    /// Deletes what is not being deleted yet; what must be kept is let go.
+    async fn take_down(&self, leavers: &[Leaver]) -> Result<(), Failure> {
+        for Leaver { id, live, mark } in leavers {
+            match (live.keep, mark) {
+                (true, Mark::Record) => {}
+                (true, _) => self.let_go(id, &live.resource_version).await?,
+                (false, _) if live.deleting => {}
+                (false, _) => {
+                    let only = Preconditions { uid: Some(live.uid.clone()), resource_version: None };
+                    self.remove(id, only).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    async fn delete_records(&self, memo: &Memo) -> Result<(), Failure> {
+        for version in &memo.records {
+            let answer = self.cluster.delete_record(&self.release, *version).await;
+            self.unless_going(answer, &self.release.namespace).await?;
+            self.count("delete");
+        }
+        Ok(())
     }
 
     /// The kinds that objects of the resource may be of: remembered, and noted on the resource before the first write.
@@ -69,10 +104,15 @@ impl Pass<'_> {
     }
 
     async fn release_resource(&self) -> Result<(), Error> {
-        log!(info, self, "Removing finalizer");
         let ours = [labels::FINALIZER, labels::LEGACY_FINALIZER];
         let others: Vec<_> = self.resource.finalizers().filter(|finalizer| !ours.contains(finalizer)).collect();
-        let metadata = json!({"resourceVersion": self.resource.resource_version(), "finalizers": others});
+        if !others.is_empty() {
+            // Somebody else keeps it, and users go on reading it.
+            self.write_status(&status::Outcome::Uninstalled).await?;
+        }
+        log!(info, self, "Removing finalizer");
+        let current = self.controller.resources.find(&self.key).unwrap_or_else(|| Arc::clone(&self.resource));
+        let metadata = json!({"resourceVersion": current.resource_version(), "finalizers": others});
         match self.patch_resource(Part::Main, &json!({"metadata": metadata})).await {
             Err(error) if error.is_not_found() => Ok(()),
             answer => answer.map(drop),

@@ -20,6 +20,7 @@ use crate::release::record::Record;
 use crate::release::secret::Secrets;
 use crate::release::{Digest, Gvk, Scope, plan};
 use crate::template::Limit;
+use crate::watches::Crds;
 
 /// What was rendered, as it is sent.
 pub(crate) struct Desired {
@@ -47,6 +48,7 @@ impl Pass<'_> {
         let spec = self.resource.spec().unwrap_or(&Json::Null);
         let mut hash = Sha256::new();
         hash.update(entry.chart.digest);
+        hash.update([u8::from(entry.watch.crds == Crds::CreateReplace)]);
         let capabilities = self.context.capabilities.borrow().kube_version().version.clone();
         let (spec, overrides) = (spec.to_string(), entry.overrides.to_string());
         let rules = &entry.watch.rules;

@@ -21,10 +21,13 @@ pub mod preview;
 pub mod queue;
 mod recall;
 mod record;
+mod recreate;
 pub mod rendering;
 mod report;
 pub mod resource;
 pub mod rules;
+mod takeover;
+mod teardown;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -51,6 +54,8 @@ pub async fn reconcile(context: &Arc<Context>, controller: &Arc<Controller>, key
     };
     let pass = Pass::new(context, controller, key, resource);
     match AssertUnwindSafe(pass.run()).catch_unwind().await {
+        // What is remembered of it has changed; nothing has failed.
+        Ok(Err(Failure::ReleaseMet)) => Again::After(Duration::ZERO),
         Ok(Ok(again)) => again,
         Ok(Err(failure)) => failed(&pass, &failure).await,
         Err(_panic) => {

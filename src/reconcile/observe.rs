@@ -14,8 +14,9 @@ use crate::reconcile::context::{Memo, WatchState};
 use crate::reconcile::desire::Desired;
 use crate::reconcile::objects::known;
 use crate::reconcile::pass::{Pass, ServedKinds};
+use crate::reconcile::rendering;
 use crate::release::plan::{Controller, Foreign, Observed};
-use crate::release::{Gvk, ReleaseId, labels};
+use crate::release::{Gvk, ReleaseId, labels, migrate};
 
 /// How long a first list of a kind is waited for; after that its objects are read one by one.
 const SYNC_DEADLINE: Duration = Duration::from_secs(10);
@@ -73,7 +74,7 @@ impl Pass<'_> {
             let Some(object) = object else { continue };
             match part_of(&object) {
                 Some(set) if *set == *self.set => drop(self.context.objects.observe(&id, set, known(&object))),
-                _ => drop(others.insert(id, foreign(&object))),
+                _ => drop(others.insert(id, self.foreign(&object))),
             }
         }
         let ours = self.context.objects.of(&self.set).into_iter().map(|(id, known)| (id, known.live)).collect();
@@ -81,30 +82,36 @@ impl Pass<'_> {
     }
 }
 
-fn part_of(object: &Json) -> Option<&str> {
+pub(crate) fn part_of(object: &Json) -> Option<&str> {
     object.pointer("/metadata/labels")?.get(labels::PART_OF)?.as_str()
 }
 
-/// What is known of an object that is not known to be ours.
-fn foreign(object: &Json) -> Foreign {
-    let known = known(object);
-    let annotation = |name| object.pointer("/metadata/annotations")?.get(name)?.as_str();
-    let owners = object.pointer("/metadata/ownerReferences").and_then(Json::as_array).into_iter().flatten();
-    let text = |owner: &Json, field| owner.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
-    let controller = owners.clone().find(|owner| owner["controller"] == true).map(|owner| Controller {
-        uid: text(owner, "uid"),
-        description: format!("{} {}", text(owner, "kind"), text(owner, "name")),
-    });
-    let helm_release = annotation(labels::RELEASE_NAME).map(|name| ReleaseId {
-        name: name.to_owned(),
-        namespace: annotation(labels::RELEASE_NAMESPACE).unwrap_or_default().to_owned(),
-    });
-    Foreign {
-        uid: known.live.uid,
-        resource_version: known.live.resource_version,
-        part_of: part_of(object).map(str::to_owned),
-        controller,
-        helm_release,
-        deleting: known.live.deleting,
+impl Pass<'_> {
+    /// What is known of an object that is not known to be ours.
+    pub(crate) fn foreign(&self, object: &Json) -> Foreign {
+        let known = known(object);
+        let annotation = |name| object.pointer("/metadata/annotations")?.get(name)?.as_str();
+        let owners = object.pointer("/metadata/ownerReferences").and_then(Json::as_array).into_iter().flatten();
+        let text = |owner: &Json, field| owner.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
+        let controller = owners.clone().find(|owner| owner["controller"] == true).map(|owner| Controller {
+            uid: text(owner, "uid"),
+            description: format!("{} {}", text(owner, "kind"), text(owner, "name")),
+        });
+        let helm_release = annotation(labels::RELEASE_NAME).map(|name| ReleaseId {
+            name: name.to_owned(),
+            namespace: annotation(labels::RELEASE_NAMESPACE).unwrap_or_default().to_owned(),
+        });
+        let (primary, kind) = rendering::context(&self.entry, &self.resource, self.release.clone()).owner.primary();
+        Foreign {
+            uid: known.live.uid,
+            resource_version: known.live.resource_version,
+            part_of: part_of(object).map(str::to_owned),
+            controller,
+            helm_release,
+            names_us: annotation(labels::PRIMARY_RESOURCE) == Some(&primary)
+                && annotation(labels::PRIMARY_RESOURCE_TYPE) == Some(&kind),
+            managed_fields: migrate::migrated(object),
+            deleting: known.live.deleting,
+        }
     }
 }

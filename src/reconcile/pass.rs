@@ -57,6 +57,8 @@ pub(crate) enum Failure {
     Refused(Refusal),
     /// A kind that was defined a moment ago is not served yet.
     NotServedYet,
+    /// There is a release that nobody knew of when the pass began; now it is remembered.
+    ReleaseMet,
 }
 
 /// What the user reads in a condition.
@@ -81,6 +83,8 @@ pub(crate) enum Cause {
     Restrict,
     /// An object belongs to somebody else.
     Collision,
+    /// The release does.
+    Release,
     /// The API server refuses an object, or does not serve its kind.
     Apply,
 }
@@ -96,11 +100,17 @@ impl Failure {
         Self::Refused(Refusal { cause, message: message.into() })
     }
 
+    /// Whether somebody else was faster.
+    pub(crate) fn is_conflict(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_conflict())
+    }
+
     pub(crate) fn message(&self) -> String {
         match self {
             Self::Call(error) => error.message(),
             Self::Refused(refusal) => refusal.message.clone(),
             Self::NotServedYet => "a kind is not served yet".to_owned(),
+            Self::ReleaseMet => "there is a release of that name".to_owned(),
         }
     }
 }
@@ -169,9 +179,13 @@ impl<'a> Pass<'a> {
     /// Renders, compares, writes. What was written is remembered, also where not everything could be.
     async fn bring_about(&self, memo: &Memo, inputs: Digest) -> Result<(Arc<Memo>, Outcome), Failure> {
         check_release_name(&self.release.name).map_err(|error| Failure::refused(Cause::Render, error.to_string()))?;
+        let former = self.former(memo).await?;
+        former.as_ref().map_or(Ok(()), |former| self.check_chart(former))?;
         let mut rendered = self.desire(memo, inputs).await?;
         self.obey_rules(&mut rendered, inputs).await?;
-        self.create_definitions(&rendered.definitions).await?;
+        if memo.recorded != Some(inputs) {
+            self.bring_definitions(&rendered.definitions).await?;
+        }
         let mut kinds = rendered.kinds();
         // What is no longer rendered must be seen to be pruned: a process that was cut off may not have come to that.
         kinds.extend(self.owned_kinds(memo).await?);
@@ -179,11 +193,13 @@ impl<'a> Pass<'a> {
         let desired = self.prepare(rendered, &served)?;
         let observed = self.observe(&desired, &served, memo).await?;
         let mut plan = plan::plan(&observed, &desired.plan).map_err(|refused| self.collision(&refused))?;
+        self.meet_release(memo, &plan).await?;
         let drifts = self.tolerate(&mut plan, &observed, &served, memo).await;
         if memo.recorded != Some(inputs) {
             self.tell_overrides();
         }
         let outcome = Outcome { drifts, ..self.carry_out(&desired, &plan, &served, memo).await? };
+        self.prune_former(former.as_ref(), &desired, &outcome).await?;
         Ok((self.record(memo, inputs, desired, &outcome).await?, outcome))
     }
 

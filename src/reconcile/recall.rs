@@ -54,10 +54,13 @@ impl Pass<'_> {
 /// The memo that `records` hold. What another resource of the same name left behind counts only as records.
 pub(crate) fn recalled(records: &[RecordMeta], uid: &str) -> Memo {
     let deployed = records.last().filter(|record| record.status == "deployed");
-    let stored = deployed.and_then(|record| record.annotations.get(ANNOTATION));
-    let stored = stored.and_then(|text| serde_json::from_str::<Stored>(text).ok()).filter(|stored| stored.uid == uid);
-    let memo =
-        Memo { uid: uid.to_owned(), records: records.iter().map(|record| record.version).collect(), ..Memo::default() };
+    let stored = deployed.and_then(|record| stored(record, uid));
+    let memo = Memo {
+        uid: uid.to_owned(),
+        records: records.iter().map(|record| record.version).collect(),
+        former: former(records, uid),
+        ..Memo::default()
+    };
     match stored {
         Some(stored) => Memo {
             inputs: Digest::from_base64(&stored.inputs),
@@ -69,6 +72,17 @@ pub(crate) fn recalled(records: &[RecordMeta], uid: &str) -> Memo {
         },
         None => memo,
     }
+}
+
+fn stored(record: &RecordMeta, uid: &str) -> Option<Stored> {
+    let stored = serde_json::from_str::<Stored>(record.annotations.get(ANNOTATION)?).ok()?;
+    (stored.uid == uid).then_some(stored)
+}
+
+/// The record of the revision that runs, or else the last that was tried, if it is not ours.
+fn former(records: &[RecordMeta], uid: &str) -> Option<u32> {
+    let deployed = records.iter().rfind(|record| record.status == "deployed").or_else(|| records.last())?;
+    stored(deployed, uid).is_none().then_some(deployed.version)
 }
 
 fn applied(id: &str, (uid, desired, projection): &(String, String, String)) -> Option<(ObjectId, Applied)> {
@@ -118,7 +132,33 @@ mod tests {
         assert_eq!(recalled.inputs, Some(inputs));
         assert_eq!(recalled.applied, memo().applied);
         assert_eq!(recalled.kinds, memo().kinds);
-        assert_eq!(recalled.records, [3]);
+        assert_eq!((recalled.records, recalled.former), (vec![3], None));
+    }
+
+    #[test]
+    fn what_runs_is_taken_over_from_whoever_wrote_its_record() {
+        let ours = || Some(annotation(&memo(), Digest::of("inputs")));
+        let version = |version, record| RecordMeta { version, ..record };
+        for (name, records, former) in [
+            ("none", vec![], None),
+            ("Helm's", vec![record("deployed", None)], Some(3)),
+            ("ours", vec![record("superseded", None), version(4, record("deployed", ours()))], None),
+            (
+                "helm-operator's after ours",
+                vec![record("superseded", ours()), version(4, record("deployed", None))],
+                Some(4),
+            ),
+            ("a failed upgrade of Helm's", vec![record("deployed", None), version(4, record("failed", None))], Some(3)),
+            ("a failed install of Helm's", vec![record("failed", None)], Some(3)),
+            (
+                "a pending upgrade of ours",
+                vec![record("deployed", ours()), version(4, record("pending-upgrade", None))],
+                None,
+            ),
+        ] {
+            assert_eq!(recalled(&records, "u1").former, former, "{name}");
+        }
+        assert_eq!(recalled(&[record("deployed", ours())], "u2").former, Some(3), "another resource's");
     }
 
     #[test]

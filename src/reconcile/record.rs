@@ -32,6 +32,7 @@ impl Pass<'_> {
             drifts: outcome.drifts.clone(),
             kinds: desired.kinds(),
             records: memo.records.clone(),
+            former: memo.former.filter(|_| !outcome.is_complete()),
             notes: Some(desired.rendered.notes.clone()),
             changes_by_itself: desired.rendered.changes_by_itself,
         };
@@ -70,33 +71,30 @@ impl Pass<'_> {
     async fn write_revision(&self, next: &mut Memo, inputs: Digest, desired: &Desired) -> Result<(), Failure> {
         next.recorded = Some(inputs);
         let now = Timestamp::now();
-        loop {
-            let former = self.latest_record(next).await?;
-            let revision = next.revision() + 1;
-            let first = former.as_ref().and_then(|former| former.info.first_deployed).unwrap_or(now);
-            let record = self.new_record(desired, revision, first, now);
-            let secret = secret(&record, Stamps { created: Some(now.as_second()), modified: None }, next, inputs)?;
-            // First: whoever is cut off between the two finds no revision that runs, and writes it. Not two of them.
-            self.supersede(former, now).await?;
-            match self.cluster.create_record(&self.release, revision, &secret).await {
-                Err(error) if error.is_conflict() => {
-                    let records = self.cluster.records(&self.release).await?;
-                    let found = recall::recalled(&records, self.resource.uid());
+        let former = self.latest_record(next).await?;
+        let revision = next.revision() + 1;
+        let first = former.as_ref().and_then(|former| former.info.first_deployed).unwrap_or(now);
+        let record = self.new_record(desired, revision, first, now);
+        let secret = secret(&record, Stamps { created: Some(now.as_second()), modified: None }, next, inputs)?;
+        // First: whoever is cut off between the two finds no revision that runs, and writes it. Not two of them.
+        self.supersede(former, now).await?;
+        match self.cluster.create_record(&self.release, revision, &secret).await {
+            Err(error) if error.is_conflict() => {
+                let records = self.cluster.records(&self.release).await?;
+                let found = recall::recalled(&records, self.resource.uid());
+                // We wrote it, and never got the answer.
+                if found.inputs == Some(inputs) {
                     next.records = found.records;
-                    // We wrote it, and never got the answer.
-                    if found.inputs == Some(inputs) {
-                        return Ok(());
-                    }
-                    // Helm, or an operator before us, has a release of that name: ours is the next revision.
-                }
-                answer => {
-                    answer?;
-                    self.count("create");
-                    next.records.push(revision);
                     return Ok(());
                 }
+                // Helm, or an operator before us, has a release of that name: ours is the next revision.
+                return Err(self.met(found, next));
             }
+            answer => answer?,
         }
+        self.count("create");
+        next.records.push(revision);
+        Ok(())
     }
 
     /// Marks the revision before as no longer the one that runs.

@@ -14,9 +14,9 @@ use crate::reconcile::context::Memo;
 use crate::reconcile::objects::Known;
 use crate::reconcile::pass::{Cause, Failure, Pass, Progress, Refusal, log};
 use crate::reconcile::queue::Again;
-use crate::release::ObjectId;
 use crate::release::projection::Change;
 use crate::release::record::Record;
+use crate::release::{ObjectId, labels};
 use crate::status::{self, Blocker, Deployed, FailedStep, Fate, Occasion, Reason, Severity};
 
 impl Pass<'_> {
@@ -108,7 +108,7 @@ impl Pass<'_> {
         };
         tracing::debug!(target: "helm.controller", object = id.to_string(), error = error.message(), "Object not applied");
         let message = format!("{}{more}", error.message());
-        let step = step(memo, Cause::Apply);
+        let step = self.failed_step(memo);
         if outcome.may_succeed_later() {
             let failed = status::Outcome::Failed { step, reason: Reason::Retrying, message, fate: Fate::Retry };
             return (failed, Again::Backoff);
@@ -121,14 +121,20 @@ impl Pass<'_> {
     fn tell(&self, memo: &Memo, former: &Memo, progress: &Progress) {
         match progress {
             Progress::InSync => log!(debug, self, "Reconciled release"),
-            Progress::Refused(refusal) => log!(error, self, "Release failed", error = refusal.message.as_str()),
+            Progress::Refused(refusal) if refusal.cause == Cause::Release => {
+                log!(error, self, "Failed to get release manager", error = refusal.message.as_str());
+            }
+            Progress::Refused(refusal) => match step(memo, refusal.cause) {
+                FailedStep::Reconcile => log!(error, self, "Failed to sync release", error = refusal.message.as_str()),
+                step => self.tell_failure(step, &refusal.message),
+            },
             Progress::CarriedOut(outcome) => self.tell_outcome(memo, former, outcome),
         }
     }
 
     fn tell_outcome(&self, memo: &Memo, former: &Memo, outcome: &Outcome) {
-        for (id, error) in &outcome.failures {
-            log!(error, self, "Release failed", object = id.to_string(), error = error.message());
+        for error in outcome.failures.values() {
+            self.tell_failure(self.failed_step(memo), &error.message());
         }
         for (id, changes) in &outcome.corrected {
             self.tell_drift(id, changes);
@@ -138,7 +144,20 @@ impl Pass<'_> {
         } else if former.revision() == 0 {
             log!(info, self, "Installed release");
         } else {
-            log!(info, self, "Upgraded release", force = false);
+            log!(info, self, "Upgraded release", force = self.is_asked_for(labels::UPGRADE_FORCE));
+        }
+    }
+
+    /// At which step objects were not accepted: what was recorded before is only repaired.
+    fn failed_step(&self, memo: &Memo) -> FailedStep {
+        if memo.recorded == Some(self.inputs()) { FailedStep::Reconcile } else { step(memo, Cause::Apply) }
+    }
+
+    fn tell_failure(&self, step: FailedStep, error: &str) {
+        if step == FailedStep::Reconcile {
+            log!(error, self, "Failed to reconcile release", error = error);
+        } else {
+            log!(error, self, "Release failed", error = error);
         }
     }
 
@@ -164,7 +183,7 @@ impl Pass<'_> {
     }
 
     /// Publishes an event, beside the pass: nobody waits for it.
-    fn publish(&self, event_type: EventType, reason: &str, message: String) {
+    pub(crate) fn publish(&self, event_type: EventType, reason: &str, message: String) {
         let resource = ObjectReference {
             api_version: Some(self.resource.api_version().to_owned()),
             kind: Some(self.resource.kind().to_owned()),
@@ -218,7 +237,7 @@ fn step(memo: &Memo, cause: Cause) -> FailedStep {
     match (memo.revision(), cause) {
         (0, _) => FailedStep::Install,
         (_, Cause::Annotation | Cause::Render | Cause::Budget) => FailedStep::Reconcile,
-        (_, Cause::Restrict | Cause::Collision | Cause::Apply) => FailedStep::Upgrade,
+        (_, Cause::Restrict | Cause::Collision | Cause::Release | Cause::Apply) => FailedStep::Upgrade,
     }
 }
 
@@ -236,7 +255,7 @@ fn failed(memo: &Memo, refusal: &Refusal) -> status::Outcome {
         Cause::Render => Reason::RenderFailed,
         Cause::Budget => Reason::RenderBudgetExceeded,
         Cause::Restrict => Reason::Restricted,
-        Cause::Collision => Reason::CollisionDetected,
+        Cause::Collision | Cause::Release => Reason::CollisionDetected,
         Cause::Apply => Reason::Refused,
     };
     let (step, message) = (step(memo, refusal.cause), refusal.message.clone());

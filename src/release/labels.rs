@@ -56,3 +56,22 @@ pub const HOOK_WEIGHT: &str = "helm.sh/hook-weight";
 pub const HOOK_DELETE_POLICY: &str = "helm.sh/hook-delete-policy";
 /// Annotation of a hook: when its logs are shown, comma-separated.
 pub const HOOK_OUTPUT_LOG_POLICY: &str = "helm.sh/hook-output-log-policy";
+
+/// Annotation of a resource: its finalizer stays until every object is gone.
+pub const UNINSTALL_WAIT: &str = "helm.sdk.operatorframework.io/uninstall-wait";
+/// Annotation of a resource: objects whose new content the API server does not accept as a change are made anew.
+pub const UPGRADE_FORCE: &str = "helm.sdk.operatorframework.io/upgrade-force";
+
+/// Annotation of a rendered object, behind [`OURS`]: as [`UPGRADE_FORCE`], for this object alone; it wins over that one.
+pub const RECREATE: &str = "recreate";
+/// Annotation of a custom resource definition: the digest of what the chart's `crds/` held when it was applied.
+pub const DEFINITION: &str = "chart-operator.dev/definition";
+
+/// A boolean as Go's `strconv.ParseBool` reads it.
+pub fn parse_bool(text: &str) -> Option<bool> {
+    match text {
+        "1" | "t" | "T" | "true" | "TRUE" | "True" => Some(true),
+        "0" | "f" | "F" | "false" | "FALSE" | "False" => Some(false),
+        _ => None,
+    }
+}

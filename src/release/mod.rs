@@ -12,6 +12,7 @@ pub mod hook;
 pub mod ignore;
 pub mod labels;
 pub mod manifest;
+pub mod migrate;
 mod name;
 mod number;
 mod object;

@@ -14,9 +14,6 @@ use axum::routing::get;
 
 use crate::health::{Gate, State};
 
-/// The check that says that the process answers.
-const PING: &str = "ping";
-
 /// What a client may put behind the `?`.
 type Asked = Query<Vec<(String, String)>>;
 
@@ -34,7 +31,7 @@ where
 {
     let all = {
         let checks = checks.clone();
-        async move |Query(asked): Asked| aggregate(checks(), &asked)
+        async move |Query(asked): Asked| aggregate(name, checks(), &asked)
     };
     let one = async move |Path(check): Path<String>| single(name, &check, &checks());
     Router::new()
@@ -43,9 +40,9 @@ where
         .route(&format!("/{name}/{{*check}}"), get(one))
 }
 
-/// All checks together.
-fn aggregate(mut checks: BTreeMap<String, State>, asked: &[(String, String)]) -> Response {
-    checks.insert(PING.to_owned(), State::Ready);
+/// All checks together, and that the process answers, under the endpoint's name.
+fn aggregate(endpoint: &str, mut checks: BTreeMap<String, State>, asked: &[(String, String)]) -> Response {
+    checks.insert(endpoint.to_owned(), State::Ready);
     let verbose = asked.iter().any(|(key, _)| key == "verbose");
     let excluded: BTreeSet<&str> = values(asked, "exclude").collect();
     let counts = |name: &str| !excluded.contains(name);
@@ -77,7 +74,7 @@ fn single(endpoint: &str, check: &str, checks: &BTreeMap<String, State>) -> Resp
             text(StatusCode::INTERNAL_SERVER_ERROR, format!("internal server error: {reason}\n"))
         }
         Some(State::Ready) => text(StatusCode::OK, "ok".to_owned()),
-        None if check == PING || check == endpoint => text(StatusCode::OK, "ok".to_owned()),
+        None if check == endpoint => text(StatusCode::OK, "ok".to_owned()),
         None => text(StatusCode::NOT_FOUND, "404 page not found\n".to_owned()),
     }
 }

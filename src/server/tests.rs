@@ -29,34 +29,32 @@ async fn health_is_always_ok_and_readiness_follows_the_gate() {
     let router = health::router(gate.clone());
     let not_found = (404, "404 page not found\n".to_owned());
     let ok = (200, "ok".to_owned());
-    for uri in
-        ["/healthz", "/healthz/", "/readyz", "/healthz/ping", "/readyz/ping", "/healthz/healthz", "/readyz/readyz"]
-    {
+    for uri in ["/healthz", "/healthz/", "/readyz", "/healthz/healthz", "/readyz/readyz"] {
         assert_eq!(get(&router, uri).await, ok, "{uri}");
     }
-    for uri in ["/healthz/other", "/readyz/healthz"] {
+    for uri in ["/healthz/other", "/readyz/healthz", "/readyz/ping"] {
         assert_eq!(get(&router, uri).await, not_found, "{uri}");
     }
     assert_eq!(get(&router, "/other").await.0, 404);
-    assert_eq!(get(&router, "/readyz?verbose").await, (200, "[+]ping ok\nhealthz check passed\n".to_owned()));
+    assert_eq!(get(&router, "/readyz?verbose").await, (200, "[+]readyz ok\nhealthz check passed\n".to_owned()));
 
     gate.ready("catalog");
     gate.not_ready("watch apps/v1 Deployment", "the first list is under way");
-    let failed = "[+]catalog ok\n[+]ping ok\n[-]watch apps/v1 Deployment failed: the first list is under way\n\
+    let failed = "[+]catalog ok\n[+]readyz ok\n[-]watch apps/v1 Deployment failed: the first list is under way\n\
                   healthz check failed\n";
     let table = [
         ("/healthz", 200, "ok"),
-        ("/healthz?verbose=1", 200, "[+]ping ok\nhealthz check passed\n"),
+        ("/healthz?verbose=1", 200, "[+]healthz ok\nhealthz check passed\n"),
         ("/readyz", 500, failed),
         ("/readyz?verbose", 500, failed),
         ("/readyz/catalog", 200, "ok"),
-        ("/readyz/ping", 200, "ok"),
+        ("/readyz/readyz", 200, "ok"),
         ("/readyz/watch%20apps/v1%20Deployment", 500, "internal server error: the first list is under way\n"),
         ("/readyz?exclude=watch+apps/v1+Deployment", 200, "ok"),
         (
             "/readyz?verbose&exclude=watch+apps/v1+Deployment&exclude=no",
             200,
-            "[+]catalog ok\n[+]ping ok\n[+]watch apps/v1 Deployment excluded: ok\n\
+            "[+]catalog ok\n[+]readyz ok\n[+]watch apps/v1 Deployment excluded: ok\n\
              warn: some health checks cannot be excluded: no matches for \"no\"\nhealthz check passed\n",
         ),
     ];

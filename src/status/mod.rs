@@ -57,6 +57,11 @@ pub enum Outcome {
         /// What is waited for, or what stands in the way.
         message: String,
     },
+    /// Everything was deleted, and something is not gone yet.
+    Leaving {
+        /// What.
+        message: String,
+    },
     /// Everything was removed.
     Uninstalled,
 }
@@ -136,7 +141,7 @@ pub struct Occasion {
 pub fn report(old: Option<&Json>, outcome: &Outcome, occasion: &Occasion) -> Report {
     let mut status = old.and_then(Json::as_object).cloned().unwrap_or_default();
     let mut conditions = Conditions::of(old, occasion.at, occasion.generation);
-    if !matches!(outcome, Outcome::Uninstalling { .. } | Outcome::Uninstalled) {
+    if !matches!(outcome, Outcome::Uninstalling { .. } | Outcome::Leaving { .. } | Outcome::Uninstalled) {
         conditions.set(Condition::Initialized, Truth::True, None, "");
     }
     if !matches!(outcome, Outcome::Paused { .. }) {
@@ -161,6 +166,13 @@ pub fn report(old: Option<&Json>, outcome: &Outcome, occasion: &Occasion) -> Rep
             at_work(&mut conditions, *reason, message);
         }
         Outcome::Paused { message } => paused(&mut conditions, message),
+        Outcome::Leaving { message } => {
+            let reason = Some(Reason::UninstallSuccessful);
+            // operator-sdk's words.
+            conditions.set(Condition::Deployed, Truth::False, reason, "Waiting until all resources are deleted.");
+            conditions.remove(Condition::ReleaseFailed);
+            at_work(&mut conditions, Reason::Uninstalling, message);
+        }
         Outcome::Uninstalled => uninstalled(&mut conditions, &mut status),
     }
     match occasion.drift.as_deref() {

@@ -11,7 +11,6 @@ type Row = (&'static str, Shape, &'static str);
 
 enum Shape {
     Bool,
-    OneOf(&'static [&'static str]),
     /// `none`, `own`, or a mapping.
     Lookup,
 }
@@ -19,7 +18,6 @@ enum Shape {
 const ROWS: &[Row] = &[
     ("lookup", Shape::Lookup, "remove it, and limit what charts may read by the operator's role"),
     ("rollback", Shape::Bool, "remove it: after a failed upgrade the last good revision is put back"),
-    ("crds", Shape::OneOf(&["Create", "CreateReplace", "Skip"]), "remove it: what is in `crds/` is created once"),
 ];
 
 /// The names of all of them.
@@ -42,20 +40,14 @@ pub(crate) fn refuse(field: Field<'_>, findings: &mut Findings) {
 
 impl Shape {
     /// What was wanted, if `node` is something else.
-    fn fault(&self, node: &Node) -> Option<String> {
+    fn fault(&self, node: &Node) -> Option<&'static str> {
         let (fits, wanted) = match self {
-            Self::Bool => (node.as_bool().is_some(), "true or false".to_owned()),
-            Self::OneOf(words) => (node.as_str().is_some_and(|text| words.contains(&text)), one_of(words)),
+            Self::Bool => (node.as_bool().is_some(), "true or false"),
             Self::Lookup => {
                 let word = node.as_str().is_some_and(|text| matches!(text, "none" | "own"));
-                (word || node.is_mapping(), "`none`, `own` or a mapping".to_owned())
+                (word || node.is_mapping(), "`none`, `own` or a mapping")
             }
         };
         (!fits).then_some(wanted)
     }
-}
-
-fn one_of(words: &[&str]) -> String {
-    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-    format!("one of {}", words.join(", "))
 }

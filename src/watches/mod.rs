@@ -8,6 +8,7 @@
 //! sigs.k8s.io/yaml does.
 
 mod budget;
+mod crds;
 pub mod duration;
 mod fields;
 mod labels;
@@ -32,6 +33,7 @@ use crate::release::patches::Patch;
 use crate::release::restrict::Restrict;
 
 pub use budget::Budget;
+pub use crds::Crds;
 pub use read::parse;
 pub use selector::Selector;
 
@@ -98,6 +100,8 @@ pub struct Watch {
     pub service_account_name: Option<String>,
     /// The text of the fields that bend what is rendered: when it changes, everything is rendered again.
     pub rules: String,
+    /// What is done with the chart's `crds/`.
+    pub crds: Crds,
     /// Where it stands.
     places: Places,
 }

@@ -10,11 +10,13 @@ use serde_json::{Map, Value as Json};
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
 use crate::values::strvals;
 use crate::watches::fields::{Entry, Field, Fields, Findings};
-use crate::watches::{DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, duration, labels, later, rules};
+use crate::watches::{
+    DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, crds, duration, labels, later, rules,
+};
 use crate::yaml::{self, Node, Numbers};
 
 /// The fields that are carried out.
-const FIELDS: [&str; 19] = [
+const FIELDS: [&str; 20] = [
     "group",
     "version",
     "kind",
@@ -34,6 +36,7 @@ const FIELDS: [&str; 19] = [
     "ignoreFields",
     "releaseNamespace",
     "serviceAccountName",
+    "crds",
 ];
 
 /// Reads the text of a `watches.yaml` that is known as `name`.
@@ -139,6 +142,7 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
     let ignore_fields = rules::ignore_fields(fields.field("ignoreFields"), findings);
     let release_namespace = rules::name(fields.field("releaseNamespace"), 63, findings);
     let service_account_name = rules::name(fields.field("serviceAccountName"), 253, findings);
+    let crds = crds::read(fields.field("crds"), findings);
     Some(Watch {
         gvk: gvk?,
         chart: chart?,
@@ -158,6 +162,7 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
         release_namespace,
         service_account_name,
         rules: rules::text(["patches", "restrict", "ignoreFields"].map(|name| fields.field(name))),
+        crds,
         places: Places {
             source: Arc::clone(&findings.source),
             gvk: fields.field("kind").map_or(item.place, |field| field.value.place),

@@ -82,6 +82,7 @@ fn every_field_is_read() {
   dryRunOption: server
   maxConcurrentReconciles: 4
   history: 0
+  crds: CreateReplace
 ",
     );
     assert_eq!(watch.gvk.to_string(), "cache.example.com/1, Kind=Memcached");
@@ -95,7 +96,33 @@ fn every_field_is_read() {
     assert_eq!(watch.reconcile_period, Some(Duration::from_secs(90)));
     assert_eq!(watch.dry_run_option, "server");
     assert_eq!(watch.max_concurrent_reconciles, NonZeroUsize::new(4));
-    assert_eq!(watch.history, 0);
+    assert_eq!((watch.history, watch.crds), (0, Crds::CreateReplace));
+}
+
+#[test]
+fn what_is_done_with_definitions_is_one_of_three_words() {
+    let crds = |text: &str| only(&format!("- {{version: v1, kind: Web, chart: web{text}}}")).crds;
+    assert_eq!(["", ", crds: Create", ", crds: Skip"].map(crds), [Crds::Create, Crds::Create, Crds::Skip]);
+    insta::assert_snapshot!(faults("- version: v1
+  kind: Web
+  chart: web
+  crds: replace
+- version: v2
+  kind: Web
+  chart: web
+  crds: [Create]
+"), @r"
+    error: expected `Create`, `CreateReplace` or `Skip` for `crds`, found `replace`
+      --> watches.yaml:4:9
+       |
+     4 |   crds: replace
+       |         ^^^^^^^
+    error: expected `Create`, `CreateReplace` or `Skip` for `crds`, found a list
+      --> watches.yaml:8:9
+       |
+     8 |   crds: [Create]
+       |         ^
+    ");
 }
 
 #[test]
@@ -265,7 +292,6 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
   chart: web
   lookup: own
   rollback: false
-  crds: Skip
 "), @"
     error: `lookup` is not supported yet
       --> watches.yaml:4:3
@@ -279,12 +305,6 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
      5 |   rollback: false
        |   ^^^^^^^^
       = hint: remove it: after a failed upgrade the last good revision is put back
-    error: `crds` is not supported yet
-      --> watches.yaml:6:3
-       |
-     6 |   crds: Skip
-       |   ^^^^
-      = hint: remove it: what is in `crds/` is created once
     ");
 }
 

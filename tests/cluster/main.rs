@@ -9,6 +9,7 @@
 )]
 
 mod asked;
+mod bugs;
 mod cause;
 mod diff;
 mod disturbed;
@@ -17,10 +18,13 @@ mod fields;
 mod leader;
 mod lifecycle;
 mod metrics;
+mod operator_sdk;
 mod quiet;
+mod recreate;
 mod reload;
 mod rights;
 mod scope;
 mod start;
 mod support;
+mod takeover;
 mod tenants;

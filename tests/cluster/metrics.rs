@@ -42,7 +42,7 @@ async fn a_resource_is_counted_while_it_is_there_and_passes_are_counted() {
 }
 
 /// A token of a new ServiceAccount.
-async fn token(namespace: &Namespace, name: &str) -> String {
+pub(crate) async fn token(namespace: &Namespace, name: &str) -> String {
     namespace.create_named("ServiceAccount", name, json!({})).await;
     let path = plane().service_account_kubeconfig(&namespace.name, name).await.unwrap();
     let kubeconfig: Json = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -50,7 +50,7 @@ async fn token(namespace: &Namespace, name: &str) -> String {
 }
 
 /// What `/metrics` answers over HTTPS.
-async fn answer(operator: &Operator, token: Option<&str>) -> (u16, String) {
+pub(crate) async fn answer(operator: &Operator, token: Option<&str>) -> (u16, String) {
     let address = format!("https://127.0.0.1:{}", operator.metrics.number());
     let mut config = kube::Config::new(address.parse().unwrap());
     // The certificate was made at the start: nobody knows who signed it.

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use crate::release::order::{self, Wave};
 use crate::release::prepare::Prepared;
-use crate::release::{Digest, ObjectId, ReleaseId};
+use crate::release::{Digest, Json, ObjectId, ReleaseId};
 
 /// What is known of the cluster and of the last apply.
 #[derive(Clone, Debug, Default)]
@@ -53,6 +53,10 @@ pub struct Foreign {
     pub controller: Option<Controller>,
     /// The release that Helm, by its annotations, made it for.
     pub helm_release: Option<ReleaseId>,
+    /// Whether helm-operator's annotations, which stand where an ownerReference cannot, name our resource.
+    pub names_us: bool,
+    /// Its `managedFields` [migrated](crate::release::migrate) to us, where Helm owns fields of it.
+    pub managed_fields: Option<Json>,
     /// Whether it has a `deletionTimestamp`.
     pub deleting: bool,
 }
@@ -169,6 +173,8 @@ pub struct Adoption {
     pub uid: String,
     /// Precondition: the live object's resourceVersion.
     pub resource_version: String,
+    /// What its `managedFields` become first, if Helm owns fields of it.
+    pub managed_fields: Option<Json>,
     /// Whose it is.
     pub from: From,
 }
@@ -300,6 +306,12 @@ pub fn plan(observed: &Observed, desired: &Desired) -> Result<Plan, Refused> {
 }
 
 impl Plan {
+    /// Whether objects that Helm made for this very release are taken over.
+    pub fn takes_over_from_helm(&self) -> bool {
+        let adopts = |step: &Step| matches!(step, Step::Apply { reason: Reason::Adopt(adoption), .. } if adoption.from == From::Helm);
+        self.steps.iter().any(adopts)
+    }
+
     /// Whether nothing is to be done or waited for.
     pub fn is_in_sync(&self) -> bool {
         self.steps.is_empty() && self.leaving.is_empty()
@@ -342,6 +354,7 @@ fn state(observed: &Observed, desired: &Desired, object: &Prepared) -> State {
             Ok(from) => State::Apply(Reason::Adopt(Adoption {
                 uid: foreign.uid.clone(),
                 resource_version: foreign.resource_version.clone(),
+                managed_fields: foreign.managed_fields.clone(),
                 from,
             })),
             Err(holder) => State::Held(holder),
@@ -386,7 +399,7 @@ fn take_over(foreign: &Foreign, applied: Option<&Applied>, desired: &Desired) ->
     if by_helm {
         return Ok(From::Helm);
     }
-    if controlled.is_some() {
+    if controlled.is_some() || foreign.names_us {
         return Ok(From::Ourselves);
     }
     if force || desired.collision == Policy::IfNoController {

@@ -125,6 +125,7 @@ fn an_object_of_others_is_taken_over_only_as_the_policy_allows() {
         ),
         ("controlled by us", controlled("owner", None), ["adopt from Ourselves"; 3]),
         ("controlled by us, by helm-operator", controlled("owner", by("demo")), ["adopt from Helm"; 3]),
+        ("marked by helm-operator as ours", Foreign { names_us: true, ..foreign() }, ["adopt from Ourselves"; 3]),
         ("by Helm for us", Foreign { helm_release: by("demo"), ..foreign() }, ["adopt from Helm"; 3]),
         (
             "by Helm for another",

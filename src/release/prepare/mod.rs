@@ -46,6 +46,17 @@ pub struct Owner {
     pub uid: String,
 }
 
+impl Owner {
+    /// What helm-operator's annotations say of it: `shop/web` and `Web.example.com`.
+    pub fn primary(&self) -> (String, String) {
+        let kind = match self.gvk.group.as_str() {
+            "" => self.gvk.kind.clone(),
+            group => format!("{}.{group}", self.gvk.kind),
+        };
+        (format!("{}/{}", self.namespace, self.name), kind)
+    }
+}
+
 /// An object as it is sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prepared {
@@ -139,6 +150,20 @@ pub fn hook(rendered: Object, context: &Context, scope: ScopeOf<'_>) -> Result<(
     let mut warnings = Vec::new();
     let prepared = prepare(rendered, context, scope, Membership::Hook, &mut warnings)?;
     Ok((prepared, warnings))
+}
+
+/// An object that belongs to nobody, as it can be applied: without nulls, status, and what is the server's.
+pub fn unowned(object: &Json) -> Json {
+    let mut object = object.clone();
+    drop_nulls(&mut object);
+    whole_numbers(&mut object);
+    if let Some(fields) = object.as_object_mut() {
+        fields.remove("status");
+    }
+    if let Some(metadata) = object.get_mut("metadata").and_then(Json::as_object_mut) {
+        metadata.retain(|field, _| !SERVER_FIELDS.contains(&field.as_str()));
+    }
+    object
 }
 
 /// Whether the resource-policy of a live or rendered object says `keep`.
@@ -326,11 +351,8 @@ fn own_by(owner: &Owner, id: &ObjectId, keep: bool, to: &mut Belongings<'_>) {
         to.metadata.insert("ownerReferences".into(), json!([reference]));
         return;
     }
-    let kind = match owner.gvk.group.as_str() {
-        "" => owner.gvk.kind.clone(),
-        group => format!("{}.{group}", owner.gvk.kind),
-    };
-    to.annotations.insert(labels::PRIMARY_RESOURCE.into(), format!("{}/{}", owner.namespace, owner.name).into());
+    let (primary, kind) = owner.primary();
+    to.annotations.insert(labels::PRIMARY_RESOURCE.into(), primary.into());
     to.annotations.insert(labels::PRIMARY_RESOURCE_TYPE.into(), kind.into());
 }
 

@@ -132,6 +132,9 @@ pub struct Record {
     /// `ssa` or `csa`: how it was applied; empty in records of Helm 3.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub apply_method: String,
+    /// What others wrote beside.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
 }
 
 /// What happened to a revision.
@@ -170,6 +173,9 @@ pub struct Chart {
     /// Always empty in records of ours.
     #[serde(deserialize_with = "absent_if_null")]
     pub templates: Vec<Json>,
+    /// The files, lock and schema in the records of others, kept when such a record is written again.
+    #[serde(flatten)]
+    pub rest: Map<String, Json>,
 }
 
 impl Chart {

@@ -16,7 +16,9 @@ pub(crate) struct Namespace {
 fn resource(kind: &str) -> ApiResource {
     let (group, version) = match kind {
         "Minimart" | "Page" | "Web" => ("charts.samutup.com", "v1alpha1"),
-        "Deployment" => ("apps", "v1"),
+        "Deployment" | "StatefulSet" => ("apps", "v1"),
+        "Memcached" => ("cache.example.com", "v1alpha1"),
+        "PriorityClass" => ("scheduling.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "Widget" => ("test.example.com", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
@@ -38,18 +40,25 @@ impl Namespace {
 
     /// As [`Namespace::create`], in another cluster.
     pub(crate) async fn create_in(client: kube::Client, test: &str) -> Self {
-        let name = format!("{test}-{}", &uuid::Uuid::new_v4().simple().to_string()[..6]);
+        Self::named(client, &format!("{test}-{}", &uuid::Uuid::new_v4().simple().to_string()[..6])).await
+    }
+
+    /// A namespace of just this name, which no other test may use.
+    pub(crate) async fn named(client: kube::Client, name: &str) -> Self {
         let api: Api<DynamicObject> = Api::all_with(client.clone(), &resource("Namespace"));
         let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
         api.create(&PostParams::default(), &serde_json::from_value(object).unwrap()).await.unwrap();
-        Self { client, name }
+        Self { client, name: name.to_owned() }
     }
 
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
         match kind {
-            "ClusterRole" | "ClusterRoleBinding" | "CustomResourceDefinition" | "Namespace" | "Region" => {
-                Api::all_with(self.client.clone(), &resource(kind))
-            }
+            "ClusterRole"
+            | "ClusterRoleBinding"
+            | "CustomResourceDefinition"
+            | "Namespace"
+            | "PriorityClass"
+            | "Region" => Api::all_with(self.client.clone(), &resource(kind)),
             _ => Api::namespaced_with(self.client.clone(), &self.name, &resource(kind)),
         }
     }

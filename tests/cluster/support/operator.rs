@@ -40,6 +40,13 @@ impl Setting {
         Self { user, kubeconfig, audit: plane.audit().unwrap(), namespaces: namespaces.to_owned() }
     }
 
+    /// As a `ServiceAccount` with the rights that RBAC gives it, in all namespaces.
+    pub(crate) async fn of_account(plane: &ControlPlane, namespace: &str, account: &str) -> Self {
+        let kubeconfig = plane.service_account_kubeconfig(namespace, account).await.unwrap();
+        let user = format!("system:serviceaccount:{namespace}:{account}");
+        Self { user, kubeconfig, audit: plane.audit().unwrap(), namespaces: String::new() }
+    }
+
     fn with_groups(plane: &ControlPlane, namespaces: &str, groups: &[&str]) -> Self {
         let user = format!("operator-{}", &uuid::Uuid::new_v4().simple().to_string()[..8]);
         let kubeconfig = plane.user_kubeconfig(&user, groups).unwrap();
@@ -98,6 +105,31 @@ impl Operator {
             [("KUBECONFIG", setting.kubeconfig.as_os_str()), ("WATCH_NAMESPACE", OsStr::new(&setting.namespaces))];
         let file = Path::new(env!("CARGO_BIN_EXE_chart-operator"));
         let program = Program { name: "chart-operator", file, folder: folder.path(), directory: None };
+        let process = Guarded::start(&program, &arguments, &environment).unwrap();
+        Self { process, health, metrics, user: setting.user, audit: setting.audit, _folder: folder }
+    }
+
+    /// Starts it as the image of a scaffolded project does: by the name `helm-operator`, in the project's directory, with the
+    /// arguments of its Deployment. What a cluster would give it, addresses and the namespace of the Lease, comes behind them.
+    pub(crate) fn launch_scaffolded(project: &Project, namespace: &Namespace) -> Self {
+        let folder = Folder::new("chart-operator-test-").unwrap();
+        let setting = Setting::of(plane(), &namespace.name);
+        let (health, metrics) = (Port::reserve().unwrap(), Port::reserve().unwrap());
+        let deployment = project.yaml("config/manager/manager.yaml");
+        let scaffolded = deployment["spec"]["template"]["spec"]["containers"][0]["args"].as_array().unwrap();
+        let mut arguments = vec!["run".to_owned(), "--watches-file=./watches.yaml".to_owned()];
+        arguments.extend(scaffolded.iter().map(|argument| argument.as_str().unwrap().to_owned()));
+        arguments.extend([
+            format!("--metrics-bind-address=127.0.0.1:{}", metrics.number()),
+            format!("--health-probe-bind-address=127.0.0.1:{}", health.number()),
+            format!("--leader-election-namespace={}", namespace.name),
+        ]);
+        let environment: [(&str, &OsStr); 2] =
+            [("KUBECONFIG", setting.kubeconfig.as_os_str()), ("WATCH_NAMESPACE", OsStr::new(&setting.namespaces))];
+        let file = folder.path().join("helm-operator");
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_chart-operator"), &file).unwrap();
+        let directory = Some(project.folder());
+        let program = Program { name: "helm-operator", file: &file, folder: folder.path(), directory };
         let process = Guarded::start(&program, &arguments, &environment).unwrap();
         Self { process, health, metrics, user: setting.user, audit: setting.audit, _folder: folder }
     }

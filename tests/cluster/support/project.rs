@@ -30,6 +30,38 @@ impl Project {
         project
     }
 
+    /// As [`Project::scaffolded`], for an operator that runs elsewhere.
+    pub(crate) async fn memcached(client: &kube::Client) -> Self {
+        let project = Self::scaffolded(client).await;
+        project.point_at_charts();
+        project
+    }
+
+    /// A project as operator-sdk scaffolds it: `tests/projects/memcached-operator`, whose kind is served from now on.
+    pub(crate) async fn scaffolded(client: &kube::Client) -> Self {
+        let folder = Folder::new("chart-operator-project-").unwrap();
+        copy(&repository().join("tests/projects/memcached-operator"), folder.path());
+        let project = Self { folder };
+        let file = project.folder.path().join("config/crd/bases/cache.example.com_memcacheds.yaml");
+        install_definition(client, &read(&file)).await;
+        project
+    }
+
+    /// Its directory.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The text of one of its files.
+    pub(crate) fn text(&self, file: &str) -> String {
+        fs::read_to_string(self.folder.path().join(file)).unwrap()
+    }
+
+    /// What one of its files says.
+    pub(crate) fn yaml(&self, file: &str) -> Json {
+        read(&self.folder.path().join(file))
+    }
+
     /// A project of these files: paths and texts. Charts are named by their paths in it.
     pub(crate) fn of(files: &[(&str, &str)]) -> Self {
         let project = Self { folder: Folder::new("chart-operator-project-").unwrap() };
@@ -75,6 +107,11 @@ impl Project {
     }
 }
 
+fn read(file: &Path) -> Json {
+    let text = fs::read_to_string(file).unwrap();
+    chart_operator::yaml::to_json(&text, chart_operator::yaml::Numbers::Exact).unwrap()
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
@@ -91,9 +128,7 @@ fn copy(from: &Path, to: &Path) {
 /// Applies the `CustomResourceDefinitions` of this repository, and waits until they are served.
 pub(super) async fn install_definitions(client: &kube::Client) {
     for entry in fs::read_dir(repository().join("config/crd/bases")).unwrap() {
-        let text = fs::read_to_string(entry.unwrap().path()).unwrap();
-        let definition: Json = chart_operator::yaml::to_json(&text, chart_operator::yaml::Numbers::Exact).unwrap();
-        install_definition(client, &definition).await;
+        install_definition(client, &read(&entry.unwrap().path())).await;
     }
 }
 
