@@ -121,6 +121,12 @@ impl Error {
         self.status().is_some_and(|status| status.code == 403)
     }
 
+    /// The namespace is on its way out: nothing can be created in it any more.
+    pub fn is_of_terminating_namespace(&self) -> bool {
+        let terminating = |status: &kube::core::Status| status.message.contains("because it is being terminated");
+        self.is_forbidden() && self.status().is_some_and(terminating)
+    }
+
     /// Whether to try again, or to wait for the user.
     ///
     /// Malformed manifests are answered with a reason-less 500 by server-side apply; without this they would be retried for

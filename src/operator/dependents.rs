@@ -10,15 +10,28 @@ use tokio::sync::watch;
 use crate::cluster::Cluster;
 use crate::cluster::discovery::Served;
 use crate::operator::follow::{Followed, Follower, Streaming, follow};
+use crate::operator::hooks::Hooks;
 use crate::reconcile::{Context, WatchState, Watching, known};
 use crate::release::{ObjectId, labels};
+
+/// What a watch is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Of {
+    /// Objects that resources own.
+    Owned,
+    /// Objects of their hooks.
+    Hooks,
+}
+
+/// Version, kind, namespace and purpose of a watch.
+type Watched = (String, String, String, Of);
 
 /// The running watches.
 pub(crate) struct Dependents {
     cluster: Cluster,
     namespaces: Option<Vec<String>>,
     streaming: Streaming,
-    running: Mutex<BTreeMap<(String, String, String), watch::Receiver<WatchState>>>,
+    running: Mutex<BTreeMap<Watched, watch::Receiver<WatchState>>>,
     /// Set once, when the context that needs us exists.
     context: std::sync::OnceLock<std::sync::Weak<Context>>,
 }
@@ -34,7 +47,7 @@ impl Dependents {
         let _first_stands = self.context.set(Arc::downgrade(context));
     }
 
-    fn start(&self, served: &Arc<Served>, namespace: &str) -> watch::Receiver<WatchState> {
+    fn start(&self, served: &Arc<Served>, namespace: &str, of: Of) -> watch::Receiver<WatchState> {
         let (state, states) = watch::channel(WatchState::Starting);
         let Some(context) = self.context.get().cloned() else { return states };
         let resource = &served.resource;
@@ -46,18 +59,36 @@ impl Dependents {
             "" => Api::all_with(client, resource),
             namespace => Api::namespaced_with(client, namespace, resource),
         };
-        let labels = Some(format!("{},{}", labels::PART_OF, labels::CHART));
+        let labels = Some(match of {
+            Of::Owned => format!("{},{}", labels::PART_OF, labels::CHART),
+            Of::Hooks => labels::HOOK_OF.to_owned(),
+        });
         let followed =
             Followed { cluster: self.cluster.clone(), api, labels, source, streaming: self.streaming.clone() };
-        let follower =
-            Owned { context, served: Arc::clone(served), namespace: namespace.to_owned(), unseen: BTreeSet::new() };
-        tokio::spawn(follow(followed, follower, state));
+        let (served, namespace) = (Arc::clone(served), namespace.to_owned());
+        match of {
+            Of::Owned => {
+                let follower = Owned { context, served, namespace, unseen: BTreeSet::new() };
+                tokio::spawn(follow(followed, follower, state));
+            }
+            Of::Hooks => drop(tokio::spawn(follow(followed, Hooks { context, served }, state))),
+        }
         states
     }
 }
 
 impl Watching for Dependents {
     fn ensure(&self, served: &Arc<Served>) -> Vec<watch::Receiver<WatchState>> {
+        self.ensure_all(served, Of::Owned)
+    }
+
+    fn ensure_hooks(&self, served: &Arc<Served>) -> Vec<watch::Receiver<WatchState>> {
+        self.ensure_all(served, Of::Hooks)
+    }
+}
+
+impl Dependents {
+    fn ensure_all(&self, served: &Arc<Served>, of: Of) -> Vec<watch::Receiver<WatchState>> {
         let scopes = match &self.namespaces {
             Some(namespaces) if served.namespaced => namespaces.clone(),
             _ => vec![String::new()],
@@ -67,11 +98,11 @@ impl Watching for Dependents {
         scopes
             .into_iter()
             .map(|namespace| {
-                let key = (resource.api_version.clone(), resource.kind.clone(), namespace.clone());
+                let key = (resource.api_version.clone(), resource.kind.clone(), namespace.clone(), of);
                 let states = running.get(&key).cloned();
                 // A watch whose kind went away has ended; the kind may be back.
                 let states = states.filter(|states| states.has_changed().is_ok());
-                let states = states.unwrap_or_else(|| self.start(served, &namespace));
+                let states = states.unwrap_or_else(|| self.start(served, &namespace, of));
                 running.insert(key, states.clone());
                 states
             })

@@ -5,6 +5,7 @@ mod controller;
 mod dependents;
 mod fleet;
 mod follow;
+mod hooks;
 pub mod options;
 pub mod preview;
 mod resources;

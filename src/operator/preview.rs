@@ -153,6 +153,11 @@ impl Watching for Listing {
         });
         vec![state.clone()]
     }
+
+    /// Nothing is run for a preview.
+    fn ensure_hooks(&self, _served: &Arc<Served>) -> Vec<watch::Receiver<WatchState>> {
+        Vec::new()
+    }
 }
 
 /// Notes every object of a kind that belongs to some resource.

@@ -14,6 +14,7 @@ use crate::metrics::{Drift, OfController, Write};
 use crate::reconcile::context::Memo;
 use crate::reconcile::desire::Desired;
 use crate::reconcile::drift::Drifts;
+use crate::reconcile::hooks::Held;
 use crate::reconcile::objects::known;
 use crate::reconcile::observe::IN_FLIGHT;
 use crate::reconcile::pass::{Pass, ServedKinds};
@@ -39,6 +40,8 @@ pub(crate) struct Outcome {
     pub(crate) leaving: Vec<ObjectId>,
     /// Objects that somebody changed or deleted and that stay so.
     pub(crate) drifts: Drifts,
+    /// Why the hooks are not through, if they are not.
+    pub(crate) hook: Option<Held>,
 }
 
 /// What came of sending an object.
@@ -52,17 +55,30 @@ pub(crate) enum Sent {
 impl Outcome {
     /// Whether every object is as rendered now.
     pub(crate) fn is_complete(&self) -> bool {
-        self.failures.is_empty() && self.leaving.is_empty() && self.contended.is_empty()
+        self.failures.is_empty() && self.leaving.is_empty() && self.contended.is_empty() && self.hook.is_none()
+    }
+
+    /// Whether no later try does better until somebody changes something.
+    pub(crate) fn has_failed_for_good(&self) -> bool {
+        matches!(self.hook, Some(Held::Failed(_))) || !(self.failures.is_empty() || self.may_succeed_later())
     }
 
     /// Whether a later try may do better without anybody's help.
     pub(crate) fn may_succeed_later(&self) -> bool {
         self.failures.values().any(|error| error.fate() == Fate::Retry)
     }
+
+    /// What the user is told of failures of which `error` is the first.
+    pub(crate) fn message_of(&self, error: &Error) -> String {
+        match self.failures.len() {
+            0 | 1 => error.message(),
+            all => format!("{} (and {} more)", error.message(), all - 1),
+        }
+    }
 }
 
 impl Pass<'_> {
-    /// Carries the plan out: finalizer and ApplySet annotations first, then wave by wave, then what is no longer rendered.
+    /// Carries out what the plan says of objects: wave by wave, then what is no longer rendered.
     /// A refused object does not keep the others from being sent; nothing is pruned then.
     pub(crate) async fn carry_out(
         &self,
@@ -77,7 +93,6 @@ impl Pass<'_> {
         let controller = OfController { controller: self.controller.name.clone() };
         let avoided = u64::try_from(outcome.applied.len()).unwrap_or(u64::MAX);
         self.context.metrics.writes_avoided.get_or_create(&controller).inc_by(avoided);
-        self.claim(desired).await?;
         for wave in plan.waves() {
             let mut sends = Vec::new();
             for (object, reason) in wave {
@@ -104,7 +119,7 @@ impl Pass<'_> {
 
     /// Puts our finalizer and the ApplySet annotations onto the resource, in one patch, before anything is written that
     /// they are needed to find again.
-    async fn claim(&self, desired: &Desired) -> Result<(), Error> {
+    pub(crate) async fn claim(&self, desired: &Desired) -> Result<(), Error> {
         let ids = || desired.iter().map(|object| &object.id);
         let ours = self.context.objects.of(&self.set);
         // What is about to be pruned is still ours: its kinds stay listed until it is gone.
@@ -231,7 +246,7 @@ impl Pass<'_> {
     async fn prune(&self, steps: &[Step]) -> Result<(), Error> {
         for step in steps {
             match step {
-                Step::Apply { .. } => {}
+                Step::Hook(_) | Step::Apply { .. } => {}
                 Step::Prune { id, uid, resource_version } => {
                     let only =
                         Preconditions { uid: Some(uid.clone()), resource_version: Some(resource_version.clone()) };

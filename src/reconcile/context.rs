@@ -12,6 +12,8 @@ use crate::cluster::Cluster;
 use crate::cluster::discovery::{Discovery, Served};
 use crate::metrics::{self, Metrics};
 use crate::reconcile::drift::Drifts;
+use crate::reconcile::history::{Failed, History, UnderWay};
+use crate::reconcile::hook_ends::HookEnds;
 use crate::reconcile::looks::Looks;
 use crate::reconcile::objects::{Objects, SetId};
 use crate::reconcile::queue::Queue;
@@ -36,6 +38,9 @@ pub enum WatchState {
 pub trait Watching: Send + Sync {
     /// Sees to it that objects of the kind are watched. One state for each watch that this takes.
     fn ensure(&self, served: &Arc<Served>) -> Vec<watch::Receiver<WatchState>>;
+
+    /// As [`Watching::ensure`], for objects of hooks.
+    fn ensure_hooks(&self, served: &Arc<Served>) -> Vec<watch::Receiver<WatchState>>;
 }
 
 /// What all passes share.
@@ -53,6 +58,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// What is known of owned objects.
     pub objects: Objects,
+    /// What has been seen of hooks' objects.
+    pub hooks: HookEnds,
     /// Watches on their kinds.
     pub watching: Arc<dyn Watching>,
     /// Passes come at least this often; `None`: only when something changes.
@@ -97,6 +104,7 @@ impl Context {
             capabilities: shared.capabilities,
             metrics: shared.metrics,
             objects: Objects::default(),
+            hooks: HookEnds::default(),
             watching: shared.watching,
             reconcile_period: shared.reconcile_period,
             suppress_override_values: shared.suppress_override_values,
@@ -124,6 +132,7 @@ impl Context {
         lock(&self.owners).remove(set);
         self.objects.forget_wishes(set);
         self.looks.forget(set);
+        self.hooks.forget(set);
     }
 
     /// Forgets whose sets those of `controller` were: it no longer works.
@@ -136,6 +145,13 @@ impl Context {
         let owners = lock(&self.owners);
         let (controller, key) = owners.get(set)?;
         Some(format!("{} {key}", controller.served.resource.kind))
+    }
+
+    /// Asks for a pass of the resource that this set belongs to: one of its hooks has ended.
+    pub fn wake_for_hook(&self, set: &str) {
+        if let Some((controller, key)) = lock(&self.owners).get(set) {
+            controller.queue.add(key.clone());
+        }
     }
 
     /// Asks for a pass of the resources these sets belong to.
@@ -213,7 +229,7 @@ pub(crate) struct Memo {
     pub(crate) uid: String,
     /// Digest of what the recorded revision was rendered from; `None` where it is not carried out completely.
     pub(crate) inputs: Option<Digest>,
-    /// Digest of what the latest record was rendered from.
+    /// Digest of what the revision that runs was rendered from.
     pub(crate) recorded: Option<Digest>,
     /// What was sent of each object and how it came back.
     pub(crate) applied: BTreeMap<ObjectId, Applied>,
@@ -221,20 +237,24 @@ pub(crate) struct Memo {
     pub(crate) drifts: Drifts,
     /// The kinds of those objects.
     pub(crate) kinds: BTreeSet<Gvk>,
-    /// Versions of the release's records that exist, ascending.
-    pub(crate) records: Vec<u32>,
-    /// The one of them that tells what is taken over, where somebody else wrote it.
+    /// What records of the release there are.
+    pub(crate) history: History,
+    /// The record that tells what is taken over, where somebody else wrote it.
     pub(crate) former: Option<u32>,
     /// The NOTES of the recorded revision; `None` where it was not rendered by this process.
     pub(crate) notes: Option<String>,
     /// Whether rendering it again gives something else: the record is then where its objects come from.
     pub(crate) changes_by_itself: bool,
+    /// What failed last, and what follows from that.
+    pub(crate) failed: Option<Failed>,
+    /// The revision that is on its way, if it has a record.
+    pub(crate) under_way: Option<UnderWay>,
 }
 
 impl Memo {
-    /// The recorded revision; 0 where there is none.
+    /// The revision that runs; 0 where there is none.
     pub(crate) fn revision(&self) -> u32 {
-        self.records.last().copied().unwrap_or(0)
+        self.history.deployed().unwrap_or(0)
     }
 }
 

@@ -12,6 +12,7 @@ use crate::reconcile::context::Memo;
 use crate::reconcile::pass::{Failure, Pass, log};
 use crate::reconcile::queue::Again;
 use crate::reconcile::teardown::{Leaver, Mark};
+use crate::release::hook::Event;
 use crate::release::{Gvk, applyset, labels};
 use crate::status;
 
@@ -33,19 +34,27 @@ impl Pass<'_> {
     }
 
     async fn uninstall(&self) -> Result<Again, Failure> {
-        let memo = self.recall().await?;
+        let mut memo = Memo::clone(&*self.recall().await?);
         self.watch(&self.owned_kinds(&memo).await?).await?;
         let former = self.former(&memo).await?;
+        let is_ours = former.as_ref().is_none_or(|former| self.is_of_our_chart(former));
+        let mut hooks = if is_ours { self.deletion(&mut memo).await? } else { None };
+        if let Some(again) = self.run_deletion_hooks(&mut memo, &mut hooks, Event::PreDelete).await? {
+            return Ok(again);
+        }
         let leavers = self.leavers(&memo, former.as_ref()).await?;
-        if leavers.is_empty() && memo.records.is_empty() {
+        if leavers.is_empty() && memo.history.all().is_empty() {
             log!(info, self, "Release not found");
         }
         self.take_down(&leavers).await?;
         if let Some(again) = self.wait_until_gone(&leavers).await? {
             return Ok(again);
         }
-        if former.is_none_or(|former| self.is_of_our_chart(&former)) {
-            self.delete_records(&memo).await?;
+        if let Some(again) = self.run_deletion_hooks(&mut memo, &mut hooks, Event::PostDelete).await? {
+            return Ok(again);
+        }
+        if is_ours {
+            self.delete_records(&mut memo).await?;
         }
         self.release_resource().await?;
         // Its end is still to be told; until then it must not be taken for one that has a finalizer.
@@ -70,11 +79,10 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn delete_records(&self, memo: &Memo) -> Result<(), Failure> {
-        for version in &memo.records {
-            let answer = self.cluster.delete_record(&self.release, *version).await;
+    async fn delete_records(&self, memo: &mut Memo) -> Result<(), Failure> {
+        for revision in memo.history.all() {
+            let answer = self.drop_record(memo, revision).await;
             self.unless_going(answer, &self.release.namespace).await?;
-            self.count("delete");
         }
         Ok(())
     }

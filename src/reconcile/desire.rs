@@ -14,11 +14,11 @@ use crate::reconcile::context::Memo;
 use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
 use crate::reconcile::rendering::{self, Job, Rendered};
 use crate::reconcile::rules;
-use crate::release::manifest::{self, Document};
+use crate::release::operation::Operation;
 use crate::release::prepare::{self, Prepared};
-use crate::release::record::Record;
 use crate::release::secret::Secrets;
 use crate::release::{Digest, Gvk, Scope, plan};
+use crate::render;
 use crate::template::Limit;
 use crate::watches::Crds;
 
@@ -59,27 +59,18 @@ impl Pass<'_> {
         Digest::of(hash.finalize())
     }
 
-    /// Renders the chart. What would come out different is taken from the record instead, if it was rendered from the same.
-    pub(crate) async fn desire(&self, memo: &Memo, inputs: Digest) -> Result<Rendered, Failure> {
-        if memo.changes_by_itself
-            && memo.recorded == Some(inputs)
-            && let Some(secret) = self.cluster.record(&self.release, memo.revision()).await?
-            && let Ok(record) = Record::decode(&secret)
-        {
-            let documents = manifest::stored(&record.manifest).map_err(|error| refused(&error))?;
-            let objects: Result<Vec<Vec<_>>, _> = documents.iter().map(Document::objects).collect();
-            let objects = objects.map_err(|error| refused(&error))?.into_iter().flatten().collect();
-            let config = Json::Object(record.config);
-            let (manifest, notes) = (record.manifest, record.info.notes);
-            let definitions = Vec::new();
-            return Ok(Rendered { manifest, notes, config, objects, definitions, changes_by_itself: true });
-        }
+    /// Renders the chart.
+    pub(crate) async fn desire(&self, memo: &Memo) -> Result<Rendered, Failure> {
         let job = Job {
             entry: Arc::clone(&self.entry),
             capabilities: self.context.capabilities.borrow().clone(),
             spec: self.resource.spec().cloned().unwrap_or_else(|| json!({})),
             release: self.release.clone(),
-            revision: memo.revision() + 1,
+            revision: memo.history.next(),
+            operation: match memo.operation() {
+                Operation::Install => render::Operation::Install,
+                _ => render::Operation::Upgrade,
+            },
         };
         let (cluster, discovery) = (self.cluster.clone(), self.context.discovery.clone());
         let runtime = tokio::runtime::Handle::current();
@@ -140,6 +131,8 @@ impl Pass<'_> {
             release: context.release,
             collision: plan::Policy::Prevent,
             adopt_from: BTreeSet::new(),
+            before: Vec::new(),
+            after: Vec::new(),
         };
         Ok(Desired { rendered, plan })
     }
@@ -157,7 +150,7 @@ impl Pass<'_> {
     }
 }
 
-fn refused(error: &crate::release::Error) -> Failure {
+pub(crate) fn refused(error: &crate::release::Error) -> Failure {
     Failure::refused(Cause::Render, chain(error))
 }
 

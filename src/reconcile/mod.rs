@@ -9,9 +9,13 @@ mod carry_out;
 mod context;
 mod definitions;
 mod delete;
+mod delete_hooks;
 mod desire;
 mod drift;
 mod going;
+mod history;
+mod hook_ends;
+mod hooks;
 mod leave;
 mod looks;
 mod objects;
@@ -28,6 +32,7 @@ pub mod resource;
 pub mod rules;
 mod takeover;
 mod teardown;
+mod work;
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -41,6 +46,7 @@ use crate::reconcile::queue::Again;
 use crate::reconcile::resource::Key;
 
 pub use context::{Context, Controller, Shared, WatchState, Watching};
+pub use hook_ends::HookEnds;
 pub use objects::{Known, known};
 
 /// Between two looks for a kind that a chart has just defined: the API server needs a moment.

@@ -91,12 +91,6 @@ impl Pass<'_> {
     pub(crate) fn foreign(&self, object: &Json) -> Foreign {
         let known = known(object);
         let annotation = |name| object.pointer("/metadata/annotations")?.get(name)?.as_str();
-        let owners = object.pointer("/metadata/ownerReferences").and_then(Json::as_array).into_iter().flatten();
-        let text = |owner: &Json, field| owner.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
-        let controller = owners.clone().find(|owner| owner["controller"] == true).map(|owner| Controller {
-            uid: text(owner, "uid"),
-            description: format!("{} {}", text(owner, "kind"), text(owner, "name")),
-        });
         let helm_release = annotation(labels::RELEASE_NAME).map(|name| ReleaseId {
             name: name.to_owned(),
             namespace: annotation(labels::RELEASE_NAMESPACE).unwrap_or_default().to_owned(),
@@ -106,7 +100,7 @@ impl Pass<'_> {
             uid: known.live.uid,
             resource_version: known.live.resource_version,
             part_of: part_of(object).map(str::to_owned),
-            controller,
+            controller: controller_of(object),
             helm_release,
             names_us: annotation(labels::PRIMARY_RESOURCE) == Some(&primary)
                 && annotation(labels::PRIMARY_RESOURCE_TYPE) == Some(&kind),
@@ -114,4 +108,15 @@ impl Pass<'_> {
             deleting: known.live.deleting,
         }
     }
+}
+
+/// The controlling owner of an object.
+pub(crate) fn controller_of(object: &Json) -> Option<Controller> {
+    let owners = object.pointer("/metadata/ownerReferences").and_then(Json::as_array).into_iter().flatten();
+    let text = |owner: &Json, field| owner.get(field).and_then(Json::as_str).unwrap_or_default().to_owned();
+    let mut controllers = owners.filter(|owner| owner["controller"] == true);
+    controllers.next().map(|owner| Controller {
+        uid: text(owner, "uid"),
+        description: format!("{} {}", text(owner, "kind"), text(owner, "name")),
+    })
 }

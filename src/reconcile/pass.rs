@@ -8,11 +8,14 @@ use crate::cluster::discovery::Served;
 use crate::cluster::{self, Cluster};
 use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::{Context, Controller, Memo};
+use crate::reconcile::history::{Failed, Goal};
 use crate::reconcile::objects::SetId;
 use crate::reconcile::queue::Again;
+use crate::reconcile::record::Ended;
 use crate::reconcile::rendering::{parent, release_of};
 use crate::reconcile::resource::{Key, Resource};
-use crate::release::{Digest, Gvk, ReleaseId, applyset, check_release_name, plan};
+use crate::reconcile::work::Task;
+use crate::release::{Digest, Gvk, ReleaseId, applyset, check_release_name, labels, plan};
 
 /// A line of the log about the resource of a pass, with operator-sdk's fields.
 macro_rules! log {
@@ -123,6 +126,8 @@ pub(crate) enum Progress {
     CarriedOut(Outcome),
     /// The revision was refused as a whole.
     Refused(Refusal),
+    /// It failed, and nothing more is done for it.
+    Failed(Failed),
 }
 
 impl<'a> Pass<'a> {
@@ -162,45 +167,73 @@ impl<'a> Pass<'a> {
             return self.report(&memo, &memo, Progress::Refused(refusal)).await;
         }
         let inputs = self.inputs();
+        let asked = self.asked(inputs);
+        let goal = memo.goal(asked);
+        let failed = memo.failed.clone().filter(|_| matches!(goal, Goal::Keep | Goal::Rest));
+        if let (Goal::Rest, Some(failed)) = (goal, &failed) {
+            return self.report(&memo, &memo, Progress::Failed(failed.clone())).await;
+        }
+        let wanted = if goal == Goal::Asked { Some(inputs) } else { memo.recorded };
         // Without the finalizer, which somebody may have taken off, nothing of it would be torn down.
-        if memo.inputs == Some(inputs) && self.has_finalizer() && !self.is_requested() {
+        let known = goal != Goal::RollBack && memo.inputs.is_some() && memo.inputs == wanted;
+        if known && self.has_finalizer() && !self.is_requested() {
             let served = self.watch(&memo.kinds).await?;
             if served.len() == memo.kinds.len() && self.is_in_sync(&memo) {
-                return self.report(&memo, &memo, Progress::InSync).await;
+                return self.report(&memo, &memo, failed.map_or(Progress::InSync, Progress::Failed)).await;
             }
         }
-        match self.bring_about(&memo, inputs).await {
-            Ok((next, outcome)) => self.report(&next, &memo, Progress::CarriedOut(outcome)).await,
+        match self.bring_about(&memo, goal, inputs, asked).await {
+            Ok((next, outcome)) => self.report_carried_out(&next, &memo, asked, outcome).await,
             Err(Failure::Refused(refusal)) => self.report(&memo, &memo, Progress::Refused(refusal)).await,
             Err(failure) => Err(failure),
         }
     }
 
+    /// Digest of what the user asks for: asking again is asking for something else.
+    fn asked(&self, inputs: Digest) -> Digest {
+        self.resource.annotation(labels::REQUESTED_AT).map_or(inputs, |at| inputs.keyed(at.as_bytes()))
+    }
+
     /// Renders, compares, writes. What was written is remembered, also where not everything could be.
-    async fn bring_about(&self, memo: &Memo, inputs: Digest) -> Result<(Arc<Memo>, Outcome), Failure> {
+    async fn bring_about(
+        &self,
+        memo: &Memo,
+        goal: Goal,
+        inputs: Digest,
+        asked: Digest,
+    ) -> Result<(Arc<Memo>, Outcome), Failure> {
         check_release_name(&self.release.name).map_err(|error| Failure::refused(Cause::Render, error.to_string()))?;
         let former = self.former(memo).await?;
         former.as_ref().map_or(Ok(()), |former| self.check_chart(former))?;
-        let mut rendered = self.desire(memo, inputs).await?;
+        let mut memo = memo.clone();
+        // What failed before is forgotten as soon as something else is tried.
+        memo.failed = memo.failed.filter(|failed| failed.asked == asked);
+        let (mut work, mut rendered) = self.work(&memo, goal, inputs).await?;
         self.obey_rules(&mut rendered, inputs).await?;
         if memo.recorded != Some(inputs) {
             self.bring_definitions(&rendered.definitions).await?;
         }
         let mut kinds = rendered.kinds();
         // What is no longer rendered must be seen to be pruned: a process that was cut off may not have come to that.
-        kinds.extend(self.owned_kinds(memo).await?);
+        kinds.extend(self.owned_kinds(&memo).await?);
         let served = self.watch(&kinds).await?;
-        let desired = self.prepare(rendered, &served)?;
-        let observed = self.observe(&desired, &served, memo).await?;
+        let hooks = work.hooks(&rendered);
+        let mut desired = self.prepare(rendered, &served)?;
+        (desired.plan.before, desired.plan.after) = hooks;
+        let observed = self.observe(&desired, &served, &memo).await?;
         let mut plan = plan::plan(&observed, &desired.plan).map_err(|refused| self.collision(&refused))?;
-        self.meet_release(memo, &plan).await?;
-        let drifts = self.tolerate(&mut plan, &observed, &served, memo).await;
-        if memo.recorded != Some(inputs) {
+        self.meet_release(&memo, &plan).await?;
+        let drifts = self.tolerate(&mut plan, &observed, &served, &memo).await;
+        if goal == Goal::Asked && work.operation.is_some() && work.begun.is_none() {
             self.tell_overrides();
         }
-        let outcome = Outcome { drifts, ..self.carry_out(&desired, &plan, &served, memo).await? };
+        self.claim(&desired).await?;
+        self.begin(&mut memo, &mut work, &desired).await?;
+        let task = Task { desired: &desired, plan: &plan, served: &served };
+        let outcome = Outcome { drifts, ..self.carry_out_plan(&mut memo, &mut work, task).await? };
         self.prune_former(former.as_ref(), &desired, &outcome).await?;
-        Ok((self.record(memo, inputs, desired, &outcome).await?, outcome))
+        let ended = Ended { work, desired, plan, outcome: &outcome, asked };
+        Ok((self.record(&memo, ended).await?, outcome))
     }
 
     /// The collision in the user's words, and a wish to be woken when the other lets go.

@@ -7,6 +7,7 @@ use serde_json::Value as Json;
 use crate::cluster::discovery::Served;
 use crate::cluster::objects::Target;
 use crate::reconcile::context::{Context, Controller};
+use crate::reconcile::history::Goal;
 use crate::reconcile::pass::{Failure, Pass};
 use crate::reconcile::resource::Resource;
 use crate::release::ObjectId;
@@ -49,7 +50,7 @@ impl Pass<'_> {
     async fn preview(&self) -> Result<Vec<Difference>, Failure> {
         let memo = self.recall().await?;
         let inputs = self.inputs();
-        let mut rendered = self.desire(&memo, inputs).await?;
+        let (_, mut rendered) = self.work(&memo, Goal::Asked, inputs).await?;
         self.obey_rules(&mut rendered, inputs).await?;
         let mut kinds = self.owned_kinds(&memo).await?;
         kinds.extend(rendered.kinds());
@@ -59,18 +60,19 @@ impl Pass<'_> {
         let plan = plan::plan(&observed, &desired.plan).map_err(|refused| self.collision(&refused))?;
         let mut differences = Vec::new();
         for step in plan.steps.iter().filter(|step| !self.is_tolerated(step, &observed, &memo)) {
-            differences.push(self.difference(step).await?);
+            if let Some(id) = step.id() {
+                differences.push(self.difference(step, id.clone()).await?);
+            }
         }
         // A write that changes nothing, which only trying shows, is no difference.
         differences.retain(|difference| difference.after.as_ref().ok() != Some(&difference.before));
         Ok(differences)
     }
 
-    async fn difference(&self, step: &Step) -> Result<Difference, Failure> {
-        let id = step.id().clone();
+    async fn difference(&self, step: &Step, id: ObjectId) -> Result<Difference, Failure> {
         let gvk = match step {
             Step::Apply { object, .. } => Some(object.gvk()),
-            Step::Prune { .. } | Step::Release { .. } => None,
+            Step::Hook(_) | Step::Prune { .. } | Step::Release { .. } => None,
         };
         let served = match gvk {
             Some(gvk) => self.served(&gvk).await?,
@@ -82,6 +84,7 @@ impl Pass<'_> {
             Step::Apply { object, reason, .. } => {
                 (reason.to_string(), self.tried(target, to_send(object, before.is_some())).await)
             }
+            Step::Hook(step) => (format!("is run as {}", step.event.name()), Ok(before.clone())),
             Step::Prune { .. } => ("is not rendered any more".to_owned(), Ok(None)),
             Step::Release { .. } => {
                 ("is not rendered any more, and kept because it says so".to_owned(), Ok(before.clone()))

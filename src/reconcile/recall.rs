@@ -7,10 +7,13 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Error;
-use crate::cluster::records::RecordMeta;
+use crate::cluster::records::{RecordMeta, Records};
 use crate::reconcile::context::Memo;
+use crate::reconcile::history::{Failed, History, UnderWay};
 use crate::reconcile::pass::Pass;
+use crate::release::hook::run::Stage;
 use crate::release::plan::Applied;
+use crate::release::record::Status;
 use crate::release::{Digest, Gvk, ObjectId};
 
 /// The annotation of a record. Whoever can read it can read the Secret it is on, and so the manifest that the digests
@@ -22,13 +25,17 @@ pub(crate) const ANNOTATION: &str = "chart-operator.dev/applied";
 struct Stored {
     /// UID of the resource.
     uid: String,
-    inputs: String,
+    inputs: Digest,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     changes_by_itself: bool,
     /// `apiVersion/Kind`
     kinds: Vec<(String, String)>,
     /// Object → UID, digest of what was sent, digest of what came back.
-    objects: BTreeMap<String, (String, String, String)>,
+    objects: BTreeMap<String, (String, Digest, Digest)>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    stage: Option<Stage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    failed: Option<Failed>,
 }
 
 impl Pass<'_> {
@@ -42,36 +49,44 @@ impl Pass<'_> {
                 let memo = Memo { uid: self.resource.uid().to_owned(), ..Memo::default() };
                 Ok(self.controller.remember(&self.key, memo))
             }
-            _ => {
-                let records = self.cluster.records(&self.release).await;
-                let records = self.unless_going(records, &self.release.namespace).await?.unwrap_or_default();
-                Ok(self.controller.remember(&self.key, recalled(&records, self.resource.uid())))
-            }
+            _ => self.recall_anew().await,
         }
+    }
+
+    /// The memo that the release's records hold.
+    pub(crate) async fn recall_anew(&self) -> Result<Arc<Memo>, Error> {
+        let records = self.cluster.records(&self.release).await;
+        let records = self.unless_going(records, &self.release.namespace).await?.unwrap_or_default();
+        Ok(self.controller.remember(&self.key, recalled(&records, self.resource.uid())))
     }
 }
 
 /// The memo that `records` hold. What another resource of the same name left behind counts only as records.
-pub(crate) fn recalled(records: &[RecordMeta], uid: &str) -> Memo {
-    let deployed = records.last().filter(|record| record.status == "deployed");
-    let stored = deployed.and_then(|record| stored(record, uid));
-    let memo = Memo {
+pub(crate) fn recalled(records: &Records, uid: &str) -> Memo {
+    let stored = |record: &RecordMeta| stored(record, uid);
+    let all = &records.records;
+    let deployed = all.iter().rfind(|record| record.status == Status::Deployed).and_then(stored);
+    let mut memo = Memo {
         uid: uid.to_owned(),
-        records: records.iter().map(|record| record.version).collect(),
-        former: former(records, uid),
+        history: History::of(records),
+        former: former(&records.records, uid),
         ..Memo::default()
     };
-    match stored {
-        Some(stored) => Memo {
-            inputs: Digest::from_base64(&stored.inputs),
-            recorded: Digest::from_base64(&stored.inputs),
-            changes_by_itself: stored.changes_by_itself,
-            kinds: stored.kinds.iter().map(|(api_version, kind)| Gvk::new(api_version, kind)).collect(),
-            applied: stored.objects.iter().filter_map(|(id, digests)| applied(id, digests)).collect(),
-            ..memo
-        },
-        None => memo,
+    if let Some(stored) = deployed {
+        memo.inputs = Some(stored.inputs);
+        memo.recorded = Some(stored.inputs);
+        memo.changes_by_itself = stored.changes_by_itself;
+        memo.kinds = stored.kinds.iter().map(|(api_version, kind)| Gvk::new(api_version, kind)).collect();
+        memo.applied = stored.objects.iter().filter_map(|(id, digests)| applied(id, digests)).collect();
     }
+    memo.failed = all.last().and_then(stored).and_then(|stored| stored.failed);
+    let latest = all.last().filter(|record| record.status.is_pending());
+    let leaving = all.iter().rfind(|record| record.status == Status::Uninstalling);
+    memo.under_way = leaving.or(latest).and_then(|record| {
+        let stored = stored(record)?;
+        Some(UnderWay { revision: record.version, inputs: stored.inputs, stage: stored.stage?, record: None })
+    });
+    memo
 }
 
 fn stored(record: &RecordMeta, uid: &str) -> Option<Stored> {
@@ -81,38 +96,64 @@ fn stored(record: &RecordMeta, uid: &str) -> Option<Stored> {
 
 /// The record of the revision that runs, or else the last that was tried, if it is not ours.
 fn former(records: &[RecordMeta], uid: &str) -> Option<u32> {
-    let deployed = records.iter().rfind(|record| record.status == "deployed").or_else(|| records.last())?;
+    let deployed = records.iter().rfind(|record| record.status == Status::Deployed).or_else(|| records.last())?;
     stored(deployed, uid).is_none().then_some(deployed.version)
 }
 
-fn applied(id: &str, (uid, desired, projection): &(String, String, String)) -> Option<(ObjectId, Applied)> {
-    let (desired, projection) = (Digest::from_base64(desired)?, Digest::from_base64(projection)?);
-    Some((id.parse().ok()?, Applied { uid: uid.clone(), desired, projection }))
+fn applied(id: &str, (uid, desired, projection): &(String, Digest, Digest)) -> Option<(ObjectId, Applied)> {
+    Some((id.parse().ok()?, Applied { uid: uid.clone(), desired: *desired, projection: *projection }))
 }
 
 /// The annotation from which `memo` can be recalled.
 pub(crate) fn annotation(memo: &Memo, inputs: Digest) -> String {
-    let digests =
-        |applied: &Applied| (applied.uid.clone(), applied.desired.to_base64(), applied.projection.to_base64());
+    let digests = |applied: &Applied| (applied.uid.clone(), applied.desired, applied.projection);
     let kinds: BTreeSet<_> = memo.kinds.iter().map(|gvk| (gvk.api_version(), gvk.kind.clone())).collect();
-    let stored = Stored {
-        uid: memo.uid.clone(),
-        inputs: inputs.to_base64(),
+    written(&Stored {
         changes_by_itself: memo.changes_by_itself,
         kinds: kinds.into_iter().collect(),
         objects: memo.applied.iter().map(|(id, applied)| (id.to_string(), digests(applied))).collect(),
-    };
+        failed: memo.failed.clone(),
+        ..Stored::of(&memo.uid, inputs)
+    })
+}
+
+/// The annotation of a revision that is on its way.
+pub(crate) fn annotation_under_way(memo: &Memo, inputs: Digest, stage: Stage) -> String {
+    // Why there is a rollback must outlast it.
+    written(&Stored { stage: Some(stage), failed: memo.failed.clone(), ..Stored::of(&memo.uid, inputs) })
+}
+
+/// The annotation of a revision that failed.
+pub(crate) fn annotation_failed(uid: &str, inputs: Digest, failed: &Failed) -> String {
+    written(&Stored { failed: Some(failed.clone()), ..Stored::of(uid, inputs) })
+}
+
+impl Stored {
+    fn of(uid: &str, inputs: Digest) -> Self {
+        let (kinds, objects) = (Vec::new(), BTreeMap::new());
+        Self { uid: uid.to_owned(), inputs, changes_by_itself: false, kinds, objects, stage: None, failed: None }
+    }
+}
+
+fn written(stored: &Stored) -> String {
     // Strings and lists of strings always serialise.
-    serde_json::to_string(&stored).unwrap_or_default()
+    serde_json::to_string(stored).unwrap_or_default()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::history::Then;
+    use crate::release::hook::Event;
+    use crate::status::Reason;
 
-    fn record(status: &str, annotation: Option<String>) -> RecordMeta {
+    fn record(version: u32, status: Status, annotation: Option<String>) -> RecordMeta {
         let annotations = annotation.map(|text| (ANNOTATION.to_owned(), text)).into_iter().collect();
-        RecordMeta { version: 3, status: status.to_owned(), annotations }
+        RecordMeta { version, status, annotations }
+    }
+
+    fn records(records: impl IntoIterator<Item = RecordMeta>) -> Records {
+        Records { records: records.into_iter().collect(), ..Records::default() }
     }
 
     fn memo() -> Memo {
@@ -125,55 +166,73 @@ mod tests {
         }
     }
 
+    fn deployed() -> RecordMeta {
+        record(3, Status::Deployed, Some(annotation(&memo(), Digest::of("inputs"))))
+    }
+
     #[test]
-    fn what_was_applied_is_recalled_from_the_record() {
-        let inputs = Digest::of("inputs");
-        let recalled = recalled(&[record("deployed", Some(annotation(&memo(), inputs)))], "u1");
-        assert_eq!(recalled.inputs, Some(inputs));
+    fn what_was_applied_is_recalled_from_the_record_that_runs() {
+        let failed = Failed {
+            asked: Digest::of("asked"),
+            message: "no".to_owned(),
+            reason: Reason::HookFailed,
+            then: Then::RollBack,
+        };
+        let broken = record(4, Status::Failed, Some(annotation_failed("u1", Digest::of("bad"), &failed)));
+        let recalled = recalled(&records([deployed(), broken]), "u1");
+        assert_eq!((recalled.inputs, recalled.recorded), (Some(Digest::of("inputs")), Some(Digest::of("inputs"))));
         assert_eq!(recalled.applied, memo().applied);
         assert_eq!(recalled.kinds, memo().kinds);
-        assert_eq!((recalled.records, recalled.former), (vec![3], None));
+        assert_eq!((recalled.revision(), recalled.history.next()), (3, 5));
+        assert_eq!(recalled.failed, Some(failed));
     }
 
     #[test]
     fn what_runs_is_taken_over_from_whoever_wrote_its_record() {
+        use Status::{Deployed, Failed as Broken, PendingUpgrade, Superseded};
         let ours = || Some(annotation(&memo(), Digest::of("inputs")));
-        let version = |version, record| RecordMeta { version, ..record };
-        for (name, records, former) in [
+        for (name, found, former) in [
             ("none", vec![], None),
-            ("Helm's", vec![record("deployed", None)], Some(3)),
-            ("ours", vec![record("superseded", None), version(4, record("deployed", ours()))], None),
-            (
-                "helm-operator's after ours",
-                vec![record("superseded", ours()), version(4, record("deployed", None))],
-                Some(4),
-            ),
-            ("a failed upgrade of Helm's", vec![record("deployed", None), version(4, record("failed", None))], Some(3)),
-            ("a failed install of Helm's", vec![record("failed", None)], Some(3)),
-            (
-                "a pending upgrade of ours",
-                vec![record("deployed", ours()), version(4, record("pending-upgrade", None))],
-                None,
-            ),
+            ("Helm's", vec![record(3, Deployed, None)], Some(3)),
+            ("ours", vec![record(3, Superseded, None), record(4, Deployed, ours())], None),
+            ("helm-operator's after ours", vec![record(3, Superseded, ours()), record(4, Deployed, None)], Some(4)),
+            ("a failed upgrade of Helm's", vec![record(3, Deployed, None), record(4, Broken, None)], Some(3)),
+            ("a failed install of Helm's", vec![record(3, Broken, None)], Some(3)),
+            ("a pending upgrade of ours", vec![record(3, Deployed, ours()), record(4, PendingUpgrade, None)], None),
         ] {
-            assert_eq!(recalled(&records, "u1").former, former, "{name}");
+            assert_eq!(recalled(&records(found), "u1").former, former, "{name}");
         }
-        assert_eq!(recalled(&[record("deployed", ours())], "u2").former, Some(3), "another resource's");
+        let another = records([record(3, Deployed, ours())]);
+        assert_eq!(recalled(&another, "u2").former, Some(3), "another resource's");
+    }
+
+    #[test]
+    fn a_revision_on_its_way_is_recalled_with_its_stage() {
+        let stage = Stage::first(Event::PostUpgrade);
+        let text = annotation_under_way(&memo(), Digest::of("next"), stage);
+        let pending = record(4, Status::PendingUpgrade, Some(text.clone()));
+        let found = recalled(&records([deployed(), pending]), "u1").under_way.unwrap();
+        assert_eq!((found.revision, found.inputs, found.stage), (4, Digest::of("next"), stage));
+        let helms = record(4, Status::PendingUpgrade, None);
+        assert!(recalled(&records([deployed(), helms]), "u1").under_way.is_none());
+        let leaving = record(4, Status::Uninstalling, Some(text));
+        let later = record(5, Status::Failed, None);
+        assert_eq!(recalled(&records([leaving, later]), "u1").under_way.unwrap().revision, 4);
     }
 
     #[test]
     fn only_the_revisions_are_recalled_of_another_resource_a_failed_record_or_helms_own() {
         let text = annotation(&memo(), Digest::of("inputs"));
-        for (record, uid) in [
-            (record("deployed", Some(text.clone())), "u2"),
-            (record("failed", Some(text)), "u1"),
-            (record("deployed", None), "u1"),
-            (record("deployed", Some("{".to_owned())), "u1"),
+        for (status, text, uid) in [
+            (Status::Deployed, Some(text.clone()), "u2"),
+            (Status::Failed, Some(text), "u1"),
+            (Status::Deployed, None, "u1"),
+            (Status::Deployed, Some("{".to_owned()), "u1"),
         ] {
-            let recalled = recalled(&[record], uid);
+            let recalled = recalled(&records([record(3, status, text)]), uid);
             assert_eq!(recalled.inputs, None);
             assert!(recalled.applied.is_empty());
-            assert_eq!(recalled.records, [3]);
+            assert_eq!(recalled.history.next(), 4);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Writes the record of a revision, once its objects are there.
+//! Writes the records of revisions: `pending` first where something of it must not be lost, else once its objects are there.
 
 use std::sync::Arc;
 
@@ -9,52 +9,113 @@ use crate::cluster::Error;
 use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::Memo;
 use crate::reconcile::desire::Desired;
+use crate::reconcile::history::{self, Failed, History, Then, UnderWay};
+use crate::reconcile::hooks::Held;
 use crate::reconcile::pass::{Cause, Failure, Pass};
 use crate::reconcile::recall::{self, ANNOTATION};
+use crate::reconcile::work::{Begun, Work};
 use crate::release::Digest;
-use crate::release::record::{Chart, Info, Record, Stamps, Status};
+use crate::release::hook::run::Stage;
+use crate::release::operation::Operation;
+use crate::release::plan::{Plan, Step};
+use crate::release::record::{Chart, HookRecord, HookRun, Info, Record, Secrets, Stamps, Status, part_names};
+use crate::status::Reason;
+
+/// What a pass came to, for the records.
+pub(crate) struct Ended<'a> {
+    pub(crate) work: Work,
+    pub(crate) desired: Desired,
+    pub(crate) plan: Plan,
+    pub(crate) outcome: &'a Outcome,
+    /// Digest of what the user asks for.
+    pub(crate) asked: Digest,
+}
 
 impl Pass<'_> {
-    /// Remembers what was carried out. A revision that is complete gets its record; one that is recorded already does not
-    /// get another one.
-    pub(crate) async fn record(
-        &self,
-        memo: &Memo,
-        inputs: Digest,
-        desired: Desired,
-        outcome: &Outcome,
-    ) -> Result<Arc<Memo>, Failure> {
+    /// Writes the record of a revision before anything else of it, if hooks are to run, whose progress it holds, or if it
+    /// would be rendered differently again. What was on its way before is given up.
+    pub(crate) async fn begin(&self, memo: &mut Memo, work: &mut Work, desired: &Desired) -> Result<(), Failure> {
+        let (Some(operation), None) = (work.operation, &work.begun) else { return Ok(()) };
+        self.abandon(memo).await?;
+        let hooks = !(desired.plan.before.is_empty() && desired.plan.after.is_empty());
+        let by_chance = desired.rendered.changes_by_itself && work.source.is_none();
+        if self.entry.watch.history == 0 || !(hooks || by_chance) {
+            return Ok(());
+        }
+        let mut record = self.new_record(memo, work, desired, operation).await?;
+        record.info.status = operation.pending();
+        record.info.description = operation.begun();
+        let stage = Stage::first(operation.before());
+        let annotation = recall::annotation_under_way(memo, work.inputs, stage);
+        match self.create(&mut memo.history, &record, annotation).await {
+            Err(Failure::Call(error)) if error.is_conflict() => {
+                // Helm, or an operator before us, has a release of that name, or we wrote it and never got the answer.
+                let records = self.cluster.records(&self.release).await?;
+                return Err(self.met(recall::recalled(&records, self.resource.uid()), memo));
+            }
+            answer => answer?,
+        }
+        self.note(memo, work.inputs, &record, stage);
+        work.begun = Some(Begun { record, stage });
+        Ok(())
+    }
+
+    /// Stores how far the hooks are.
+    pub(crate) async fn save(&self, memo: &mut Memo, inputs: Digest, begun: &Begun) -> Result<(), Failure> {
+        let annotation = recall::annotation_under_way(memo, inputs, begun.stage);
+        self.put(&mut memo.history, &begun.record, annotation).await?;
+        self.note(memo, inputs, &begun.record, begun.stage);
+        Ok(())
+    }
+
+    fn note(&self, memo: &mut Memo, inputs: Digest, record: &Record, stage: Stage) {
+        let record = Arc::new(record.clone());
+        memo.under_way = Some(UnderWay { revision: record.revision, inputs, stage, record: Some(record) });
+        self.controller.remember(&self.key, Memo { inputs: None, ..memo.clone() });
+    }
+
+    /// Marks a revision that was on its way as failed: something else is asked for now.
+    async fn abandon(&self, memo: &mut Memo) -> Result<(), Failure> {
+        let Some(under_way) = memo.under_way.take() else { return Ok(()) };
+        let Some(mut record) = self.cluster.record(&self.release, under_way.revision).await? else {
+            return Ok(());
+        };
+        record.info.status = Status::Failed;
+        "Given up for what was asked for next".clone_into(&mut record.info.description);
+        let annotation = recall::annotation_under_way(memo, under_way.inputs, under_way.stage);
+        self.put(&mut memo.history, &record, annotation).await
+    }
+
+    /// Remembers what was carried out, and writes what follows from it into the records. A revision that is recorded already
+    /// does not get another record.
+    pub(crate) async fn record(&self, memo: &Memo, ended: Ended<'_>) -> Result<Arc<Memo>, Failure> {
+        let Ended { work, desired, outcome, .. } = &ended;
+        let complete = outcome.is_complete();
         let mut next = Memo {
-            uid: memo.uid.clone(),
-            inputs: outcome.is_complete().then_some(inputs),
-            recorded: memo.recorded,
+            inputs: complete.then_some(work.inputs),
             applied: outcome.applied.clone(),
             drifts: outcome.drifts.clone(),
             kinds: desired.kinds(),
-            records: memo.records.clone(),
-            former: memo.former.filter(|_| !outcome.is_complete()),
+            former: memo.former.filter(|_| !complete),
             notes: Some(desired.rendered.notes.clone()),
             changes_by_itself: desired.rendered.changes_by_itself,
+            ..memo.clone()
         };
         // Kept before anything else is written: a pass that fails below must not send everything again. Without its inputs,
         // or the next one would take the revision for recorded.
         self.controller.remember(&self.key, Memo { inputs: None, ..next.clone() });
-        let history = self.entry.watch.history;
-        if !outcome.is_complete() || history == 0 {
-            return Ok(self.controller.remember(&self.key, next));
-        }
-        if next.recorded == Some(inputs) {
-            self.annotate(memo, &next, inputs).await?;
-        } else {
-            self.write_revision(&mut next, inputs, &desired).await?;
-            self.drop_old_records(&mut next, history).await?;
+        match work.operation {
+            None if complete => self.annotate(memo, &next, work.inputs).await?,
+            Some(operation) if complete => self.has_succeeded(&mut next, &ended, operation).await?,
+            Some(operation) if outcome.has_failed_for_good() => self.has_failed(&mut next, &ended, operation).await?,
+            _ => {}
         }
         Ok(self.controller.remember(&self.key, next))
     }
 
     /// Keeps the record's annotation true after a correction that made an object anew.
     async fn annotate(&self, memo: &Memo, next: &Memo, inputs: Digest) -> Result<(), Error> {
-        if memo.applied == next.applied {
+        if memo.applied == next.applied || self.entry.watch.history == 0 {
             return Ok(());
         }
         let annotations = json!({ANNOTATION: recall::annotation(next, inputs)});
@@ -68,102 +129,266 @@ impl Pass<'_> {
         Ok(())
     }
 
-    async fn write_revision(&self, next: &mut Memo, inputs: Digest, desired: &Desired) -> Result<(), Failure> {
-        next.recorded = Some(inputs);
-        let now = Timestamp::now();
-        let former = self.latest_record(next).await?;
-        let revision = next.revision() + 1;
-        let first = former.as_ref().and_then(|former| former.info.first_deployed).unwrap_or(now);
-        let record = self.new_record(desired, revision, first, now);
-        let secret = secret(&record, Stamps { created: Some(now.as_second()), modified: None }, next, inputs)?;
-        // First: whoever is cut off between the two finds no revision that runs, and writes it. Not two of them.
-        self.supersede(former, now).await?;
-        match self.cluster.create_record(&self.release, revision, &secret).await {
-            Err(error) if error.is_conflict() => {
-                let records = self.cluster.records(&self.release).await?;
-                let found = recall::recalled(&records, self.resource.uid());
-                // We wrote it, and never got the answer.
-                if found.inputs == Some(inputs) {
-                    next.records = found.records;
-                    return Ok(());
-                }
-                // Helm, or an operator before us, has a release of that name: ours is the next revision.
-                return Err(self.met(found, next));
-            }
-            answer => answer?,
+    /// The revision runs.
+    async fn has_succeeded(&self, next: &mut Memo, ended: &Ended<'_>, operation: Operation) -> Result<(), Failure> {
+        next.recorded = Some(ended.work.inputs);
+        next.failed = match (operation, &next.failed) {
+            (Operation::Rollback { .. }, Some(failed)) => Some(Failed { then: Then::Keep, ..failed.clone() }),
+            _ => None,
+        };
+        next.under_way = None;
+        self.context.hooks.forget(&self.set);
+        if self.entry.watch.history == 0 {
+            return Ok(());
         }
-        self.count("create");
-        next.records.push(revision);
+        let mut record = self.record_of(next, ended, operation).await?;
+        record.info.status = Status::Deployed;
+        record.info.description = operation.done();
+        record.info.last_deployed = Some(Timestamp::now());
+        // First: whoever is cut off between the two finds no revision that runs, and writes it. Not two of them.
+        self.supersede_others(next, record.revision).await?;
+        let annotation = recall::annotation(next, ended.work.inputs);
+        if ended.work.begun.is_some() {
+            self.put(&mut next.history, &record, annotation).await?;
+        } else {
+            let is_ours = |found: &Memo| found.recorded == Some(ended.work.inputs);
+            self.create_next(next, &mut record, annotation, is_ours).await?;
+        }
+        next.history.deployed.insert(record.revision);
+        next.history.has_run = true;
+        self.supersede_others(next, record.revision).await?;
+        self.drop_old_records(next).await.map_err(Failure::from)
+    }
+
+    /// The revision has failed for good.
+    async fn has_failed(&self, next: &mut Memo, ended: &Ended<'_>, operation: Operation) -> Result<(), Failure> {
+        if self.entry.watch.history == 0 {
+            return Ok(());
+        }
+        let (reason, message) = ended.outcome.failure();
+        let applied =
+            |step: &Step| matches!(step, Step::Apply { object, .. } if ended.outcome.applied.contains_key(&object.id));
+        let failure = history::Failure {
+            rollback: self.entry.watch.rollback,
+            changed: ended.work.begun.as_ref().is_some_and(has_run) || ended.plan.steps.iter().any(applied),
+            hooks: ended.plan.steps.iter().any(|step| matches!(step, Step::Hook(_))),
+        };
+        let told = next.failed.take().filter(|failed| failed.asked == ended.asked);
+        let then = history::then(operation, failure);
+        let failed = match (&told, operation) {
+            // What is told is why there had to be a rollback; that it failed too is added.
+            (Some(first), Operation::Rollback { .. }) => {
+                let message = format!("{}; going back failed too: {message}", first.message);
+                Failed { message, then, ..first.clone() }
+            }
+            _ => Failed { asked: ended.asked, message: message.clone(), reason, then },
+        };
+        next.failed = Some(failed.clone());
+        next.under_way = None;
+        // The same failure again, of a revision that needed no record, is not written again.
+        if told.is_some() && ended.work.begun.is_none() && !matches!(operation, Operation::Rollback { .. }) {
+            return Ok(());
+        }
+        let mut record = self.record_of(next, ended, operation).await?;
+        record.info.status = Status::Failed;
+        record.info.description = operation.failed(&self.release.name, &message);
+        let annotation = recall::annotation_failed(&next.uid, ended.work.inputs, &failed);
+        if ended.work.begun.is_some() {
+            self.put(&mut next.history, &record, annotation).await?;
+        } else {
+            let is_ours = |found: &Memo| found.failed.as_ref() == Some(&failed);
+            self.create_next(next, &mut record, annotation, is_ours).await?;
+        }
+        if let (Some(begun), Some(Held::Failed(_))) = (&ended.work.begun, &ended.outcome.hook) {
+            self.remove_failed(begun).await;
+            self.context.hooks.forget(&self.set);
+        }
+        self.drop_old_records(next).await.map_err(Failure::from)
+    }
+
+    /// The record of a revision: the one that was begun, or a new one.
+    async fn record_of(&self, memo: &Memo, ended: &Ended<'_>, operation: Operation) -> Result<Record, Failure> {
+        match &ended.work.begun {
+            Some(begun) => Ok(begun.record.clone()),
+            None => self.new_record(memo, &ended.work, &ended.desired, operation).await,
+        }
+    }
+
+    /// Marks all revisions but one as no longer those that run.
+    async fn supersede_others(&self, next: &mut Memo, but: u32) -> Result<(), Failure> {
+        for revision in next.history.deployed.clone().into_iter().filter(|revision| *revision != but) {
+            self.supersede(next, revision).await?;
+        }
         Ok(())
     }
 
-    /// Marks the revision before as no longer the one that runs.
-    async fn supersede(&self, former: Option<Record>, now: Timestamp) -> Result<(), Failure> {
+    /// Marks a revision as no longer the one that runs.
+    async fn supersede(&self, next: &mut Memo, revision: u32) -> Result<(), Failure> {
+        let former = self.cluster.record(&self.release, revision).await?;
+        next.history.deployed.remove(&revision);
         let Some(mut former) = former.filter(|former| former.info.status == Status::Deployed) else { return Ok(()) };
         former.info.status = Status::Superseded;
-        let secret = former
-            .secret(Stamps { created: None, modified: Some(now.as_second()) })
-            .map_err(|error| too_big(&error))?;
-        let patch = json!({
-            "metadata": {"labels": secret.pointer("/metadata/labels")},
-            "data": secret.get("data"),
-        });
-        self.cluster.patch_record(&self.release, former.revision, &patch).await?;
-        self.count("patch");
-        Ok(())
+        self.patch(&mut next.history, &former, None).await.map(drop)
     }
 
-    /// The latest record, if there is one that can be read.
-    async fn latest_record(&self, memo: &Memo) -> Result<Option<Record>, Error> {
-        let Some(revision) = memo.records.last() else { return Ok(None) };
-        let secret = self.cluster.record(&self.release, *revision).await?;
-        Ok(secret.and_then(|secret| Record::decode(&secret).ok()))
+    async fn new_record(
+        &self,
+        memo: &Memo,
+        work: &Work,
+        desired: &Desired,
+        operation: Operation,
+    ) -> Result<Record, Failure> {
+        let now = Timestamp::now();
+        let former = match (&work.source, memo.history.revisions.last()) {
+            (None, Some(revision)) => self.cluster.record(&self.release, *revision).await?,
+            _ => None,
+        };
+        let source = work.source.as_deref();
+        let first = source.or(former.as_ref()).and_then(|record| record.info.first_deployed).unwrap_or(now);
+        let info = Info { first_deployed: Some(first), last_deployed: Some(now), ..Info::default() };
+        let mut record = match (source, operation) {
+            (Some(source), Operation::Rollback { to }) => {
+                let notes = source.info.notes.clone();
+                Record { info: Info { rollback_revision: to, notes, ..info }, ..source.clone() }
+            }
+            _ => self.rendered_record(desired, info),
+        };
+        record.hooks.iter_mut().for_each(|hook| hook.last_run = HookRun::default());
+        record.revision = memo.history.next();
+        "ssa".clone_into(&mut record.apply_method);
+        Ok(record)
     }
 
-    fn new_record(&self, desired: &Desired, revision: u32, first: Timestamp, now: Timestamp) -> Record {
+    fn rendered_record(&self, desired: &Desired, info: Info) -> Record {
         let chart = &self.entry.chart;
         let object = |value: &Json| value.as_object().cloned().unwrap_or_default();
         let metadata = serde_json::to_value(&chart.metadata).unwrap_or_default();
-        let description = if revision == 1 { "Install complete" } else { "Upgrade complete" };
+        let rendered = &desired.rendered;
         Record {
             name: self.release.name.clone(),
             namespace: self.release.namespace.clone(),
-            info: Info {
-                first_deployed: Some(first),
-                last_deployed: Some(now),
-                description: description.to_owned(),
-                status: Status::Deployed,
-                notes: desired.rendered.notes.clone(),
-                ..Info::default()
-            },
+            info: Info { notes: rendered.notes.clone(), ..info },
             chart: Chart { metadata: object(&metadata), values: object(&chart.values), ..Chart::default() },
-            config: object(&desired.rendered.config),
-            manifest: desired.rendered.manifest.clone(),
-            revision,
-            apply_method: "ssa".to_owned(),
+            config: object(&rendered.config),
+            manifest: rendered.manifest.clone(),
+            hooks: rendered.hooks.iter().map(HookRecord::from).collect(),
             ..Record::default()
         }
     }
 
-    /// Deletes the oldest records, so that `history` are left.
-    async fn drop_old_records(&self, next: &mut Memo, history: u32) -> Result<(), Error> {
-        let history = usize::try_from(history).unwrap_or(usize::MAX);
-        let excess = next.records.len().saturating_sub(history);
-        for revision in next.records.drain(..excess) {
-            self.cluster.delete_record(&self.release, revision).await?;
-            self.count("delete");
+    /// Writes a new record.
+    async fn create(&self, history: &mut History, record: &Record, annotation: String) -> Result<(), Failure> {
+        let stamps = Stamps { created: Some(Timestamp::now().as_second()), modified: None };
+        let mut secrets = record.secrets(stamps).map_err(|error| too_big(&error))?;
+        annotated(&mut secrets, annotation);
+        self.cluster.create_record(&self.release, record.revision, &secrets).await?;
+        self.count("create");
+        history.revisions.insert(record.revision);
+        history.parts.insert(record.revision, part_names(&secrets.main));
+        Ok(())
+    }
+
+    /// Writes a new record. `is_ours` recognises one that was written without an answer.
+    async fn create_next(
+        &self,
+        next: &mut Memo,
+        record: &mut Record,
+        annotation: String,
+        is_ours: impl Fn(&Memo) -> bool,
+    ) -> Result<(), Failure> {
+        match self.create(&mut next.history, record, annotation).await {
+            Err(Failure::Call(error)) if error.is_conflict() => {
+                let records = self.cluster.records(&self.release).await?;
+                let found = recall::recalled(&records, self.resource.uid());
+                if !is_ours(&found) {
+                    // Helm, or an operator before us, has a release of that name.
+                    return Err(self.met(found, next));
+                }
+                next.history = found.history;
+                record.revision = next.history.next() - 1;
+                Ok(())
+            }
+            answer => answer,
         }
+    }
+
+    /// Writes a record again; one that somebody took away is written anew.
+    async fn put(&self, history: &mut History, record: &Record, annotation: String) -> Result<(), Failure> {
+        if self.patch(history, record, Some(annotation.clone())).await? || self.resource.is_deleting() {
+            return Ok(());
+        }
+        self.create(history, record, annotation).await
+    }
+
+    /// Writes a record again; `false` if it is gone.
+    async fn patch(&self, history: &mut History, record: &Record, annotation: Option<String>) -> Result<bool, Failure> {
+        let stamps = Stamps { created: None, modified: Some(Timestamp::now().as_second()) };
+        let mut secrets = record.secrets(stamps).map_err(|error| too_big(&error))?;
+        let names = part_names(&secrets.main);
+        if history.parts.get(&record.revision) != Some(&names) {
+            self.cluster.create_parts(&self.release, &secrets.parts).await?;
+            history.parts.insert(record.revision, names);
+        }
+        if let Some(annotation) = annotation {
+            annotated(&mut secrets, annotation);
+        }
+        let patch = json!({
+            "metadata": {
+                "labels": secrets.main.pointer("/metadata/labels"),
+                "annotations": secrets.main.pointer("/metadata/annotations").cloned().unwrap_or_else(|| json!({})),
+            },
+            "data": secrets.main.get("data"),
+        });
+        match self.cluster.patch_record(&self.release, record.revision, &patch).await {
+            Err(error) if error.is_not_found() => return Ok(false),
+            answer => answer?,
+        }
+        self.count("patch");
+        Ok(true)
+    }
+
+    /// Deletes the oldest records, so that as many are left as the watch wants.
+    async fn drop_old_records(&self, next: &mut Memo) -> Result<(), Error> {
+        for revision in next.history.superfluous(self.entry.watch.history) {
+            self.drop_record(next, revision).await?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a record with its parts.
+    pub(crate) async fn drop_record(&self, next: &mut Memo, revision: u32) -> Result<(), Error> {
+        let parts = next.history.parts.get(&revision).cloned().unwrap_or_default();
+        self.cluster.delete_record(&self.release, revision, &parts).await?;
+        next.history.forget(revision);
+        self.count("delete");
         Ok(())
     }
 }
 
-/// The Secret of a record, with the annotation that a restart reads.
-fn secret(record: &Record, stamps: Stamps, memo: &Memo, inputs: Digest) -> Result<Json, Failure> {
-    let mut secret = record.secret(stamps).map_err(|error| too_big(&error))?;
-    if let Some(metadata) = secret.get_mut("metadata").and_then(Json::as_object_mut) {
-        metadata.insert("annotations".to_owned(), json!({ANNOTATION: recall::annotation(memo, inputs)}));
+/// Whether a hook of it was run.
+fn has_run(begun: &Begun) -> bool {
+    begun.record.hooks.iter().any(|hook| !hook.last_run.phase.is_empty())
+}
+
+/// Adds the annotation that a restart reads.
+fn annotated(secrets: &mut Secrets, annotation: String) {
+    if let Some(metadata) = secrets.main.get_mut("metadata").and_then(Json::as_object_mut) {
+        let annotations = metadata.entry("annotations").or_insert_with(|| json!({}));
+        if let Some(annotations) = annotations.as_object_mut() {
+            annotations.insert(ANNOTATION.to_owned(), annotation.into());
+        }
     }
-    Ok(secret)
+}
+
+/// What the user is told of a failure, and the word for it.
+impl Outcome {
+    fn failure(&self) -> (Reason, String) {
+        if let Some(Held::Failed(message)) = &self.hook {
+            return (Reason::HookFailed, message.clone());
+        }
+        let Some((_, error)) = self.failures.first_key_value() else { return (Reason::Refused, String::new()) };
+        (if error.is_forbidden() { Reason::Forbidden } else { Reason::Refused }, self.message_of(error))
+    }
 }
 
 fn too_big(error: &crate::release::Error) -> Failure {

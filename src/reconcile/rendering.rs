@@ -9,9 +9,10 @@ use serde_json::Value as Json;
 use crate::catalog::Entry;
 use crate::chart;
 use crate::reconcile::resource::{Key, Resource};
-use crate::release::hook::Event;
-use crate::release::manifest::{self, Object};
+use crate::release::hook::{Event, Hook};
+use crate::release::manifest::{self, Document, Object};
 use crate::release::prepare::{Context, Owner};
+use crate::release::record::Record;
 use crate::release::{self, Gvk, ObjectId, ReleaseId, applyset};
 use crate::render::{self, Capabilities, Inputs, Operation, ReleaseInfo};
 use crate::template::{Budget, Limit};
@@ -29,6 +30,8 @@ pub struct Rendered {
     pub config: Json,
     /// In install order.
     pub objects: Vec<Object>,
+    /// Hooks of every event, in Helm's install order of their kinds.
+    pub hooks: Vec<Hook>,
     /// What the chart's `crds/` hold.
     pub definitions: Vec<Json>,
     /// Whether rendering it again would give something else.
@@ -36,6 +39,12 @@ pub struct Rendered {
 }
 
 impl Rendered {
+    /// The objects of its hooks, but for those of tests, which are never run.
+    pub(crate) fn hook_objects(&self) -> Vec<Object> {
+        let run = self.hooks.iter().filter(|hook| hook.events.iter().any(|event| *event != Event::Test));
+        run.filter_map(|hook| manifest::hook_objects(hook).ok()).flatten().collect()
+    }
+
     pub(crate) fn kinds(&self) -> BTreeSet<Gvk> {
         self.objects.iter().map(|object| object.gvk.clone()).collect()
     }
@@ -54,6 +63,8 @@ pub struct Job {
     pub release: ReleaseId,
     /// `.Release.Revision`, from 1.
     pub revision: u32,
+    /// `.Release.IsInstall` or `.Release.IsUpgrade`.
+    pub operation: Operation,
 }
 
 /// Why a resource's chart cannot be rendered. With its causes it is what the user is told.
@@ -74,9 +85,9 @@ pub enum Error {
     /// What was rendered are no objects.
     #[error(transparent)]
     Objects(release::Error),
-    /// The chart has a hook, which is not run.
-    #[error("{path}: hooks are not supported yet, found `{kind}` `{name}`")]
-    Hook {
+    /// The chart has hooks, and no record is kept of how far they are.
+    #[error("the chart has hooks, such as `{kind}` `{name}` in {path}: expected `history` to be at least 1, found 0")]
+    HooksWithoutHistory {
         /// The template.
         path: String,
         /// The hook's kind.
@@ -140,7 +151,7 @@ impl Job {
             name: self.release.name.clone(),
             namespace: self.release.namespace.clone(),
             revision: i64::from(self.revision),
-            operation: if self.revision > 1 { Operation::Upgrade } else { Operation::Install },
+            operation: self.operation,
         };
         let inputs = Inputs {
             values: &values,
@@ -151,14 +162,41 @@ impl Job {
         };
         let rendered = render::render(&compiled, inputs, world).map_err(Error::Render)?;
         let sorted = manifest::sort(&rendered.files).map_err(Error::Objects)?;
-        if let Some(hook) = sorted.hooks.iter().find(|hook| hook.events.iter().any(|event| *event != Event::Test)) {
-            let (path, kind, name) = (hook.path.clone(), hook.kind.clone(), hook.name.clone());
-            return Err(Error::Hook { path, kind, name });
-        }
+        self.check_hooks(&sorted.hooks)?;
         let objects = sorted.objects().map_err(Error::Objects)?;
         let changes_by_itself = rendered.used_chance_or_clock;
         let definitions = chart.definitions().map_err(Error::Definitions)?;
-        Ok(Rendered { manifest: sorted.text(), notes: rendered.notes, config, objects, definitions, changes_by_itself })
+        let (manifest, hooks, notes) = (sorted.text(), sorted.hooks, rendered.notes);
+        Ok(Rendered { manifest, notes, config, objects, hooks, definitions, changes_by_itself })
+    }
+
+    /// Refuses hooks that cannot be run, before anything is written.
+    fn check_hooks(&self, hooks: &[Hook]) -> Result<(), Error> {
+        for hook in hooks.iter().filter(|hook| hook.events.iter().any(|event| *event != Event::Test)) {
+            if self.entry.watch.history == 0 {
+                let (path, kind, name) = (hook.path.clone(), hook.kind.clone(), hook.name.clone());
+                return Err(Error::HooksWithoutHistory { path, kind, name });
+            }
+            manifest::hook_objects(hook).map_err(Error::Objects)?;
+        }
+        Ok(())
+    }
+}
+
+impl Rendered {
+    /// What a record holds.
+    pub(crate) fn stored(record: &Record) -> Result<Self, release::Error> {
+        let documents = manifest::stored(&record.manifest)?;
+        let objects = documents.iter().map(Document::objects).collect::<Result<Vec<_>, _>>()?;
+        Ok(Self {
+            manifest: record.manifest.clone(),
+            notes: record.info.notes.clone(),
+            config: Json::Object(record.config.clone()),
+            objects: objects.into_iter().flatten().collect(),
+            hooks: record.hooks.iter().map(Hook::from).collect(),
+            definitions: Vec::new(),
+            changes_by_itself: true,
+        })
     }
 }
 

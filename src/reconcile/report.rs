@@ -11,12 +11,13 @@ use crate::cluster::events::{EventType, News};
 use crate::cluster::objects::Part;
 use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::Memo;
+use crate::reconcile::history::{Failed, Then};
+use crate::reconcile::hooks::{Held, POLL};
 use crate::reconcile::objects::Known;
 use crate::reconcile::pass::{Cause, Failure, Pass, Progress, Refusal, log};
 use crate::reconcile::queue::Again;
 use crate::release::projection::Change;
-use crate::release::record::Record;
-use crate::release::{ObjectId, labels};
+use crate::release::{Digest, ObjectId, labels};
 use crate::status::{self, Blocker, Deployed, FailedStep, Fate, Occasion, Reason, Severity};
 
 impl Pass<'_> {
@@ -28,9 +29,43 @@ impl Pass<'_> {
             Progress::CarriedOut(outcome) if outcome.is_complete() => self.applied(memo).await?,
             Progress::CarriedOut(outcome) => self.incomplete(memo, outcome),
             Progress::Refused(refusal) => (failed(memo, refusal), self.later()),
+            Progress::Failed(failed) => (self.failed(memo, failed), self.later()),
         };
         self.write_status(&outcome).await?;
         Ok(again)
+    }
+
+    /// Reports what a plan came to; `asked` is what the user asks for.
+    pub(crate) async fn report_carried_out(
+        &self,
+        memo: &Memo,
+        former: &Memo,
+        asked: Digest,
+        outcome: Outcome,
+    ) -> Result<Again, Failure> {
+        let failed = memo.failed.clone().filter(|failed| failed.asked == asked && failed.then != Then::Retry);
+        let Some(failed) = failed else { return self.report(memo, former, Progress::CarriedOut(outcome)).await };
+        self.tell_outcome(memo, former, &outcome);
+        if matches!(outcome.hook, Some(Held::Running { .. } | Held::Leaving(_))) {
+            // A hook of a rollback is under way.
+            let (status, again) = self.incomplete(memo, &outcome);
+            self.write_status(&status).await?;
+            return Ok(again);
+        }
+        self.write_status(&self.failed(memo, &failed)).await?;
+        Ok(if failed.then == Then::RollBack { Again::After(Duration::ZERO) } else { self.later() })
+    }
+
+    /// What was asked for has failed; another revision may run.
+    fn failed(&self, memo: &Memo, failed: &Failed) -> status::Outcome {
+        let (reason, message) = (failed.reason, failed.message.clone());
+        match memo.revision() {
+            0 => status::Outcome::Failed { step: FailedStep::Install, reason, message, fate: Fate::WaitForUser },
+            revision => {
+                let deployed = Deployed { name: self.release.name.clone(), revision };
+                status::Outcome::Kept { deployed, reason, message }
+            }
+        }
     }
 
     /// Reports a call that is refused until somebody grants or mends something: the user reads conditions, not our log.
@@ -81,8 +116,7 @@ impl Pass<'_> {
     async fn notes_of(&self, revision: u32) -> Result<String, cluster::Error> {
         let status = self.resource.status();
         if status.pointer("/deployedRelease/revision").and_then(Json::as_u64) != Some(revision.into()) {
-            let secret = self.cluster.record(&self.release, revision).await?;
-            let record = secret.and_then(|secret| Record::decode(&secret).ok());
+            let record = self.cluster.record(&self.release, revision).await?;
             return Ok(record.map(|record| record.info.notes).unwrap_or_default());
         }
         let conditions = status.get("conditions").and_then(Json::as_array);
@@ -93,6 +127,16 @@ impl Pass<'_> {
 
     /// Some objects were not accepted, or their former selves are not gone yet.
     fn incomplete(&self, memo: &Memo, outcome: &Outcome) -> (status::Outcome, Again) {
+        match &outcome.hook {
+            None => {}
+            Some(Held::Failed(message)) => {
+                let failed = (step(memo, Cause::Apply), Reason::HookFailed, message.clone());
+                let (step, reason, message) = failed;
+                return (status::Outcome::Failed { step, reason, message, fate: Fate::WaitForUser }, self.later());
+            }
+            Some(Held::Running { message, wake }) => return (progressing(message), Again::After(*wake)),
+            Some(Held::Leaving(message)) => return (progressing(message), Again::After(POLL)),
+        }
         let Some((id, error)) = outcome.failures.first_key_value() else {
             if let Some((id, wait)) = outcome.contended.first_key_value() {
                 return contended(memo, id, *wait);
@@ -100,14 +144,10 @@ impl Pass<'_> {
             let gone = |id: &ObjectId| format!("`{id}` is being deleted");
             let message = outcome.leaving.iter().map(gone).collect::<Vec<_>>().join("; ");
             // Woken by the watch when it is gone.
-            return (status::Outcome::Progressing { reason: Reason::Progressing, message }, self.later());
-        };
-        let more = match outcome.failures.len() - 1 {
-            0 => String::new(),
-            more => format!(" (and {more} more)"),
+            return (progressing(&message), self.later());
         };
         tracing::debug!(target: "helm.controller", object = id.to_string(), error = error.message(), "Object not applied");
-        let message = format!("{}{more}", error.message());
+        let message = outcome.message_of(error);
         let step = self.failed_step(memo);
         if outcome.may_succeed_later() {
             let failed = status::Outcome::Failed { step, reason: Reason::Retrying, message, fate: Fate::Retry };
@@ -129,6 +169,7 @@ impl Pass<'_> {
                 step => self.tell_failure(step, &refusal.message),
             },
             Progress::CarriedOut(outcome) => self.tell_outcome(memo, former, outcome),
+            Progress::Failed(_) => log!(debug, self, "Reconciled release"),
         }
     }
 
@@ -136,13 +177,22 @@ impl Pass<'_> {
         for error in outcome.failures.values() {
             self.tell_failure(self.failed_step(memo), &error.message());
         }
+        if let Some(Held::Failed(message)) = &outcome.hook {
+            log!(error, self, "Release failed", error = message.as_str());
+        }
         for (id, changes) in &outcome.corrected {
             self.tell_drift(id, changes);
         }
+        self.tell_revision(memo, former);
+    }
+
+    fn tell_revision(&self, memo: &Memo, former: &Memo) {
         if memo.revision() == former.revision() {
             log!(debug, self, "Reconciled release");
         } else if former.revision() == 0 {
             log!(info, self, "Installed release");
+        } else if memo.failed.is_some() {
+            log!(info, self, "Rolled back release");
         } else {
             log!(info, self, "Upgraded release", force = self.is_asked_for(labels::UPGRADE_FORCE));
         }
@@ -241,6 +291,10 @@ fn step(memo: &Memo, cause: Cause) -> FailedStep {
     }
 }
 
+fn progressing(message: &str) -> status::Outcome {
+    status::Outcome::Progressing { reason: Reason::Progressing, message: message.to_owned() }
+}
+
 /// Somebody fights for an object: told, and left alone for a while.
 fn contended(memo: &Memo, id: &ObjectId, wait: i64) -> (status::Outcome, Again) {
     let message = format!("`{id}` is changed again and again; it is put back at most three times a minute");
@@ -274,6 +328,7 @@ fn merge_patch(old: &Json, new: &Json) -> Json {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reconcile::history::History;
 
     #[test]
     fn a_merge_patch_holds_what_changed_and_nulls_what_vanished() {
@@ -286,7 +341,8 @@ mod tests {
     #[test]
     fn the_condition_of_a_failure_follows_from_what_ran_before() {
         let first = Memo::default();
-        let later = Memo { records: vec![1], ..Memo::default() };
+        let history = History { deployed: [1].into(), ..History::default() };
+        let later = Memo { history, ..Memo::default() };
         assert_eq!(step(&first, Cause::Render), FailedStep::Install);
         assert_eq!(step(&later, Cause::Render), FailedStep::Reconcile);
         assert_eq!(step(&later, Cause::Collision), FailedStep::Upgrade);

@@ -29,7 +29,7 @@ pub fn ignore(watch: &Watch, objects: &mut [Prepared]) {
     }
 }
 
-/// What was rendered, `crds/` included, and is not allowed in a release whose namespace is `own`. `scope` tells where
+/// What was rendered, `crds/` and hooks included, and is not allowed in a release whose namespace is `own`. `scope` tells where
 /// objects of a kind live, as far as the caller knows.
 pub fn violations(watch: &Watch, rendered: &Rendered, own: &str, scope: prepare::ScopeOf<'_>) -> Vec<Violation> {
     let Some(restrict) = &watch.restrict else { return Vec::new() };
@@ -49,7 +49,8 @@ pub fn violations(watch: &Watch, rendered: &Rendered, own: &str, scope: prepare:
         name,
         path: "crds/",
     });
-    let objects = rendered.objects.iter().map(|object| Candidate {
+    let hooks = rendered.hook_objects();
+    let objects = rendered.objects.iter().chain(&hooks).map(|object| Candidate {
         gvk: &object.gvk,
         scope: scope(&object.gvk),
         namespace: &object.namespace,
@@ -73,7 +74,8 @@ impl Pass<'_> {
             return Ok(());
         }
         let mut scopes = BTreeMap::new();
-        for gvk in rendered.kinds() {
+        let hooks = rendered.hook_objects().into_iter().map(|object| object.gvk);
+        for gvk in rendered.kinds().into_iter().chain(hooks) {
             match self.context.discovery.resolve(&GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind)).await {
                 Ok(served) => {
                     let scope = if served.namespaced { Scope::Namespaced } else { Scope::Cluster };

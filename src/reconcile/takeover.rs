@@ -21,7 +21,6 @@ use crate::reconcile::pass::{Cause, Failure, Pass, log};
 use crate::reconcile::recall;
 use crate::release::manifest::{self, Document, Object};
 use crate::release::plan::{Adoption, Live, Plan, Reason};
-use crate::release::record::Record;
 use crate::release::{ObjectId, migrate, order};
 
 /// A release as its record tells it.
@@ -44,14 +43,16 @@ impl Pass<'_> {
     /// The release that is taken over, if there is one. A record that cannot be read tells of none.
     pub(crate) async fn former(&self, memo: &Memo) -> Result<Option<Former>, Error> {
         let Some(revision) = memo.former else { return Ok(None) };
-        let secret = self.cluster.record(&self.release, revision).await;
-        let secret = self.unless_going(secret, &self.release.namespace).await?.flatten();
-        let Some(secret) = secret else { return Ok(None) };
-        let former = Record::decode(&secret).and_then(|record| {
-            let documents = manifest::stored(&record.manifest)?;
-            let objects = documents.iter().map(Document::objects).collect::<Result<Vec<_>, _>>()?;
+        let record = self.cluster.record(&self.release, revision).await;
+        let Some(record) = self.unless_going(record, &self.release.namespace).await?.flatten() else {
+            return Ok(None);
+        };
+        let documents = manifest::stored(&record.manifest);
+        let objects =
+            documents.and_then(|documents| documents.iter().map(Document::objects).collect::<Result<Vec<_>, _>>());
+        let former = objects.map(|objects| {
             let objects = objects.into_iter().flatten().collect();
-            Ok(Former { chart: record.chart.name().to_owned(), objects })
+            Former { chart: record.chart.name().to_owned(), objects }
         });
         if let Err(error) = &former {
             log!(warn, self, "Former release cannot be read, what it leaves behind stays", error = error.to_string());
@@ -76,11 +77,11 @@ impl Pass<'_> {
 
     /// Where objects turn out to be those of a release nobody knew of, its records are read and the pass begins anew.
     pub(crate) async fn meet_release(&self, memo: &Memo, plan: &Plan) -> Result<(), Failure> {
-        if !memo.records.is_empty() || !plan.takes_over_from_helm() {
+        if !memo.history.revisions.is_empty() || !plan.takes_over_from_helm() {
             return Ok(());
         }
         let records = self.cluster.records(&self.release).await?;
-        if records.is_empty() {
+        if records.records.is_empty() {
             return Ok(());
         }
         Err(self.met(recall::recalled(&records, self.resource.uid()), memo))

@@ -75,3 +75,8 @@ pub fn parse_bool(text: &str) -> Option<bool> {
         _ => None,
     }
 }
+/// Label of the object of a hook: the id of the ApplySet of the resource it runs for. Such an object is no part of the set:
+/// it is neither repaired nor pruned.
+pub const HOOK_OF: &str = "chart-operator.dev/hook-of";
+/// Label of the object of a hook: which run of the hook made it.
+pub const HOOK_RUN: &str = "chart-operator.dev/hook-run";

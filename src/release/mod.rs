@@ -16,6 +16,7 @@ pub mod migrate;
 mod name;
 mod number;
 mod object;
+pub mod operation;
 pub mod order;
 pub mod patches;
 pub mod plan;

@@ -50,6 +50,15 @@ pub enum Outcome {
         /// For how long.
         message: String,
     },
+    /// What was asked for failed and waits for the user; a revision from before runs.
+    Kept {
+        /// The revision that runs.
+        deployed: Deployed,
+        /// Why.
+        reason: Reason,
+        /// The cause, for users.
+        message: String,
+    },
     /// It is being removed.
     Uninstalling {
         /// [`Reason::Uninstalling`] or [`Reason::TeardownBlocked`].
@@ -95,6 +104,12 @@ pub struct Deployed {
     pub name: String,
     /// Its revision, from 1.
     pub revision: u32,
+}
+
+impl Deployed {
+    fn to_json(&self) -> Json {
+        json!({"name": self.name, "revision": self.revision})
+    }
 }
 
 /// An object that is not ready, with the cause below it.
@@ -150,7 +165,12 @@ pub fn report(old: Option<&Json>, outcome: &Outcome, occasion: &Occasion) -> Rep
     match outcome {
         Outcome::Applied { deployed, notes, blocker } => {
             applied(&mut conditions, deployed, notes, blocker.as_ref());
-            status.insert("deployedRelease".into(), json!({"name": deployed.name, "revision": deployed.revision}));
+            status.insert("deployedRelease".into(), deployed.to_json());
+        }
+        Outcome::Kept { deployed, reason, message } => {
+            failed(&mut conditions, FailedStep::Upgrade, message);
+            stuck(&mut conditions, *reason, message);
+            status.insert("deployedRelease".into(), deployed.to_json());
         }
         Outcome::Failed { step, reason, message, fate } => {
             failed(&mut conditions, *step, message);

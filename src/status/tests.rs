@@ -112,6 +112,20 @@ fn each_outcome_has_its_conditions_and_events() {
             vec!["Normal Waiting: for a database"],
         ),
         (
+            Outcome::Kept {
+                deployed: Deployed { name: "web".into(), revision: 3 },
+                reason: Reason::HookFailed,
+                message: "broken".into(),
+            },
+            vec![
+                "Initialized=True -: -",
+                "ReleaseFailed=True UpgradeError: broken",
+                "Ready=False HookFailed: broken",
+                "Stalled=True HookFailed: broken",
+            ],
+            vec!["Warning UpgradeError: broken", "Warning HookFailed: broken"],
+        ),
+        (
             Outcome::Uninstalling { reason: Reason::TeardownBlocked, message: "Pod x".into() },
             vec!["Ready=False TeardownBlocked: Pod x", "Stalled=True TeardownBlocked: Pod x"],
             vec!["Warning TeardownBlocked: Pod x"],

@@ -10,15 +10,11 @@ use crate::yaml::Node;
 type Row = (&'static str, Shape, &'static str);
 
 enum Shape {
-    Bool,
     /// `none`, `own`, or a mapping.
     Lookup,
 }
 
-const ROWS: &[Row] = &[
-    ("lookup", Shape::Lookup, "remove it, and limit what charts may read by the operator's role"),
-    ("rollback", Shape::Bool, "remove it: after a failed upgrade the last good revision is put back"),
-];
+const ROWS: &[Row] = &[("lookup", Shape::Lookup, "remove it, and limit what charts may read by the operator's role")];
 
 /// The names of all of them.
 pub(crate) fn names() -> impl Iterator<Item = &'static str> {
@@ -42,7 +38,6 @@ impl Shape {
     /// What was wanted, if `node` is something else.
     fn fault(&self, node: &Node) -> Option<&'static str> {
         let (fits, wanted) = match self {
-            Self::Bool => (node.as_bool().is_some(), "true or false"),
             Self::Lookup => {
                 let word = node.as_str().is_some_and(|text| matches!(text, "none" | "own"));
                 (word || node.is_mapping(), "`none`, `own` or a mapping")

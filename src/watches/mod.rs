@@ -84,6 +84,8 @@ pub struct Watch {
     pub max_concurrent_reconciles: Option<NonZeroUsize>,
     /// Release records kept; 0: none at all.
     pub history: u32,
+    /// Whether the last good revision is put back after a failed upgrade.
+    pub rollback: bool,
     /// How much rendering may use.
     pub budget: Budget,
     /// What is put over the rendered objects.

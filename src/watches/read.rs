@@ -16,7 +16,7 @@ use crate::watches::{
 use crate::yaml::{self, Node, Numbers};
 
 /// The fields that are carried out.
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "group",
     "version",
     "kind",
@@ -29,6 +29,7 @@ const FIELDS: [&str; 20] = [
     "dryRunOption",
     "maxConcurrentReconciles",
     "history",
+    "rollback",
     "budget",
     "patches",
     "restrict",
@@ -135,6 +136,7 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
     let watch_dependent_resources = findings.bool(fields.field("watchDependentResources")).unwrap_or(true);
     let dry_run_option = dry_run_option(fields.field("dryRunOption"), findings);
     let history = findings.count(fields.field("history"), 0).unwrap_or(DEFAULT_HISTORY);
+    let rollback = findings.bool(fields.field("rollback")).unwrap_or(true);
     let budget = budget::read(fields.field("budget"), findings);
     let patches = rules::patches(fields.field("patches"), findings);
     let restrict = rules::restrict(fields.field("restrict"), findings);
@@ -154,6 +156,7 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
         dry_run_option,
         max_concurrent_reconciles: concurrent.and_then(|n| NonZeroUsize::new(usize::try_from(n).ok()?)),
         history,
+        rollback,
         budget,
         patches,
         restrict,

@@ -291,7 +291,7 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
   kind: Web
   chart: web
   lookup: own
-  rollback: false
+  crds: Skip
 "), @"
     error: `lookup` is not supported yet
       --> watches.yaml:4:3
@@ -299,12 +299,12 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
      4 |   lookup: own
        |   ^^^^^^
       = hint: remove it, and limit what charts may read by the operator's role
-    error: `rollback` is not supported yet
+    error: `crds` is not supported yet
       --> watches.yaml:5:3
        |
-     5 |   rollback: false
-       |   ^^^^^^^^
-      = hint: remove it: after a failed upgrade the last good revision is put back
+     5 |   crds: Skip
+       |   ^^^^
+      = hint: remove it: what is in `crds/` is created once
     ");
 }
 

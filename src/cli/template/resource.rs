@@ -21,7 +21,7 @@ use crate::reconcile::resource::Resource;
 use crate::reconcile::rules;
 use crate::release::prepare::{self, Preparation};
 use crate::release::{Gvk, Scope, check_release_name, scope};
-use crate::render::Capabilities;
+use crate::render::{Capabilities, Operation};
 use crate::watches::{self, Watch, Watches};
 use crate::yaml::{self, Numbers};
 
@@ -149,6 +149,7 @@ impl Shop<'_> {
             spec: resource.spec().cloned().unwrap_or_else(|| json!({})),
             release: release.clone(),
             revision: if self.args.release.is_upgrade { 2 } else { 1 },
+            operation: if self.args.release.is_upgrade { Operation::Upgrade } else { Operation::Install },
         };
         let world = Rc::new(Offline::new(self.args.cluster.dns()));
         let mut rendered = job.render(world).map_err(|error| {

@@ -2,6 +2,7 @@
 //!
 //! Mirrors Helm v4.3.1, `pkg/release/v1/hook.go` and `pkg/release/v1/util/manifest_sorter.go`.
 
+pub mod run;
 #[cfg(test)]
 mod tests;
 
@@ -163,15 +164,15 @@ fn words(text: &str) -> impl Iterator<Item = String> {
     text.split(',').map(|word| word.trim().to_lowercase())
 }
 
-/// The hooks of one event in the order in which they run: by weight, then name; equal ones by kind as in `hooks`
-/// (Helm v4.3.1, `pkg/action/hooks.go`: a stable sort over the install order).
+/// The hooks of one event, by their places in `hooks`, in the order in which they run: by weight, then name; equal ones by
+/// kind as in `hooks` (Helm v4.3.1, `pkg/action/hooks.go`: a stable sort over the install order).
 ///
 /// There are none for [`Event::Test`].
-pub fn of_event(hooks: &[Hook], event: Event) -> Vec<&Hook> {
+pub fn of_event(hooks: &[Hook], event: Event) -> Vec<usize> {
     if event == Event::Test {
         return Vec::new();
     }
-    let mut found: Vec<_> = hooks.iter().filter(|hook| hook.events.contains(&event)).collect();
-    found.sort_by(|a, b| a.weight.cmp(&b.weight).then_with(|| a.name.cmp(&b.name)));
-    found
+    let mut found: Vec<_> = hooks.iter().enumerate().filter(|(_, hook)| hook.events.contains(&event)).collect();
+    found.sort_by(|(_, a), (_, b)| a.weight.cmp(&b.weight).then_with(|| a.name.cmp(&b.name)));
+    found.into_iter().map(|(place, _)| place).collect()
 }

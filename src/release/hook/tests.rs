@@ -53,7 +53,8 @@ fn hooks_of_an_event_run_by_weight_then_name_and_tests_never_run() {
         named("z", "-1", "pre-install,test"),
         named("t", "0", "test"),
     ];
-    let names: Vec<_> = of_event(&hooks, Event::PreInstall).into_iter().map(|hook| hook.name.as_str()).collect();
+    let names: Vec<_> =
+        of_event(&hooks, Event::PreInstall).into_iter().map(|place| hooks[place].name.as_str()).collect();
     assert_eq!(names, ["z", "a", "b"]);
     assert!(of_event(&hooks, Event::Test).is_empty());
 }

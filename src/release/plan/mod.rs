@@ -3,6 +3,7 @@
 //! Everything that may be read has been read, nothing has been written. One row per cell of the ownership table is
 //! tested; in sync means no step.
 
+mod hooks;
 #[cfg(test)]
 mod tests;
 
@@ -10,9 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::release::hook::Event;
 use crate::release::order::{self, Wave};
 use crate::release::prepare::Prepared;
 use crate::release::{Digest, Json, ObjectId, ReleaseId};
+
+pub use hooks::{HookReason, HookStep, steps as hook_steps, unfinished as unfinished_hooks};
 
 /// What is known of the cluster and of the last apply.
 #[derive(Clone, Debug, Default)]
@@ -96,6 +100,10 @@ pub struct Desired {
     pub collision: Policy,
     /// Ids of the ApplySet of each resource whose objects may be taken over whatever `collision` says.
     pub adopt_from: BTreeSet<String>,
+    /// Hooks that run before the first object is written.
+    pub before: Vec<HookStep>,
+    /// Hooks that run when all objects are written.
+    pub after: Vec<HookStep>,
 }
 
 /// Which objects of others may be taken over (design §5.6).
@@ -113,7 +121,7 @@ pub enum Policy {
 /// What to do, in this order. Without steps and without `leaving`, the cluster is as rendered.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Plan {
-    /// Applies by wave, then prunes.
+    /// Hooks, applies by wave, prunes, hooks.
     pub steps: Vec<Step>,
     /// Desired objects whose former self is still being deleted: to be applied when it is gone.
     pub leaving: Vec<ObjectId>,
@@ -122,6 +130,8 @@ pub struct Plan {
 /// One write.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
+    /// Run a hook to its end.
+    Hook(HookStep),
     /// Send an object.
     Apply {
         /// What is sent.
@@ -249,11 +259,12 @@ impl fmt::Display for Collision {
 }
 
 impl Step {
-    /// The object that it is about.
-    pub fn id(&self) -> &ObjectId {
+    /// The object of the release that it is about.
+    pub fn id(&self) -> Option<&ObjectId> {
         match self {
-            Self::Apply { object, .. } => &object.id,
-            Self::Prune { id, .. } | Self::Release { id, .. } => id,
+            Self::Hook(_) => None,
+            Self::Apply { object, .. } => Some(&object.id),
+            Self::Prune { id, .. } | Self::Release { id, .. } => Some(id),
         }
     }
 }
@@ -301,7 +312,9 @@ pub fn plan(observed: &Observed, desired: &Desired) -> Result<Plan, Refused> {
     }
     // A stable sort: within a wave the install order stays.
     plan.steps.sort_by_key(|step| if let Step::Apply { wave, .. } = step { Some(*wave) } else { None });
+    plan.steps.splice(0..0, desired.before.iter().cloned().map(Step::Hook));
     plan.steps.extend(prunes(observed, desired));
+    plan.steps.extend(desired.after.iter().cloned().map(Step::Hook));
     Ok(plan)
 }
 
@@ -315,6 +328,14 @@ impl Plan {
     /// Whether nothing is to be done or waited for.
     pub fn is_in_sync(&self) -> bool {
         self.steps.is_empty() && self.leaving.is_empty()
+    }
+
+    /// The hooks of an event.
+    pub fn hooks(&self, event: Event) -> impl Iterator<Item = &HookStep> {
+        self.steps.iter().filter_map(move |step| match step {
+            Step::Hook(hook) if hook.event == event => Some(hook),
+            _ => None,
+        })
     }
 
     /// The applies, wave by wave, each wave to be sent at once.

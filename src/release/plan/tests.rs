@@ -26,6 +26,8 @@ fn desired(ids: &[&str]) -> Desired {
         release: release("demo"),
         collision: Policy::Prevent,
         adopt_from: BTreeSet::from(["friend".to_owned()]),
+        before: Vec::new(),
+        after: Vec::new(),
     }
 }
 
@@ -171,17 +173,24 @@ fn what_is_no_longer_rendered_is_pruned_in_uninstall_order_and_kept_objects_are_
     add("Service n/gone", Live { deleting: true, ..own("4") });
     add("networking.k8s.io/Ingress n/i", own("5"));
     add("extensions/Ingress n/i", own("5"));
-    let plan = plan(&observed, &desired(&["networking.k8s.io/Ingress n/i"])).unwrap();
+    let hook = |event| HookStep { place: 0, hook: "Job j".into(), event, reason: HookReason::Due };
+    let (before, after) = (vec![hook(Event::PreUpgrade)], vec![hook(Event::PostUpgrade)]);
+    let desired = Desired { before, after, ..desired(&["networking.k8s.io/Ingress n/i"]) };
+    let plan = plan(&observed, &desired).unwrap();
+    assert_eq!(plan.hooks(Event::PostUpgrade).count(), 1);
     let steps = plan.steps.iter().map(|step| match step {
+        Step::Hook(step) => format!("{} {}", step.event.name(), step.hook),
         Step::Apply { object, .. } => format!("apply {}", object.id),
         Step::Prune { id, uid, resource_version } => format!("prune {id} {uid} {resource_version}"),
         Step::Release { id, .. } => format!("release {id}"),
     });
     let expected = [
+        "pre-upgrade Job j",
         "apply networking.k8s.io/Ingress n/i",
         "prune apps/Deployment n/d 2 7",
         "release PersistentVolumeClaim n/p",
         "prune Secret n/s 1 7",
+        "post-upgrade Job j",
     ];
     assert_eq!(steps.collect::<Vec<_>>(), expected);
 }

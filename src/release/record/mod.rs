@@ -4,6 +4,7 @@
 //! helm-operator are read as well. Of the chart only metadata and values are kept: its templates are not needed to
 //! come back to a revision, whose manifest is stored.
 
+mod split;
 #[cfg(test)]
 mod tests;
 
@@ -19,9 +20,11 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
-use crate::release::hook::Hook;
+use crate::release::hook::{Event, Hook};
 use crate::release::number::whole_numbers;
 use crate::release::{Error, Json, ReleaseId};
+
+pub use split::{PARTS_OWNER, Secrets, part_names};
 
 /// The type of the Secret.
 pub const SECRET_TYPE: &str = "helm.sh/release.v1";
@@ -155,6 +158,9 @@ pub struct Info {
     pub description: String,
     /// How far it has come.
     pub status: Status,
+    /// The revision that was gone back to; 0 where this is no rollback.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub rollback_revision: u32,
     /// The rendered `NOTES.txt`.
     #[serde(skip_serializing_if = "String::is_empty")]
     pub notes: String,
@@ -233,6 +239,22 @@ impl From<&Hook> for HookRecord {
     }
 }
 
+impl From<&HookRecord> for Hook {
+    /// Events that nobody knows are left out: such a hook never runs for them.
+    fn from(record: &HookRecord) -> Self {
+        Self {
+            name: record.name.clone(),
+            kind: record.kind.clone(),
+            path: record.path.clone(),
+            manifest: record.manifest.clone(),
+            events: record.events.iter().filter_map(|event| Event::named(event)).collect(),
+            weight: record.weight,
+            delete_policies: record.delete_policies.clone(),
+            output_log_policies: record.output_log_policies.clone(),
+        }
+    }
+}
+
 /// How the last run of a hook ended.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -245,6 +267,35 @@ pub struct HookRun {
     pub completed_at: Option<Timestamp>,
     /// Empty, `Unknown`, `Running`, `Succeeded` or `Failed`.
     pub phase: String,
+}
+
+impl HookRun {
+    /// Begun at that time.
+    pub fn begun(at: Timestamp) -> Self {
+        Self { started_at: Some(at), completed_at: None, phase: "Running".to_owned() }
+    }
+
+    /// The same, ended at that time.
+    #[must_use]
+    pub fn ended(&self, at: Timestamp, well: bool) -> Self {
+        let phase = if well { "Succeeded" } else { "Failed" }.to_owned();
+        Self { started_at: self.started_at.or(Some(at)), completed_at: Some(at), phase }
+    }
+
+    /// Whether it was begun and has not ended.
+    pub fn is_under_way(&self) -> bool {
+        self.phase == "Running"
+    }
+
+    /// Whether it ended well.
+    pub fn has_succeeded(&self) -> bool {
+        self.phase == "Succeeded"
+    }
+
+    /// Whether it did not.
+    pub fn has_failed(&self) -> bool {
+        self.phase == "Failed"
+    }
 }
 
 /// When a record's Secret is written, in seconds since 1970; they become its labels `createdAt` and `modifiedAt`.
@@ -299,19 +350,16 @@ impl Record {
 
     /// JSON, compressed, in base64: what Helm puts into the Secret's field `release`.
     fn encode(&self) -> Result<String, Error> {
-        let failed = |source| Error::Encode { release: self.name.clone(), revision: self.revision, source };
-        let mut record = self.clone();
-        let maps = [&mut record.config, &mut record.chart.values, &mut record.chart.metadata];
-        maps.into_iter().flat_map(Map::values_mut).for_each(whole_numbers);
-        let text = serde_json::to_vec(&record).map_err(|error| failed(error.into()))?;
-        let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
-        gzip.write_all(&text).map_err(failed)?;
-        let encoded = STANDARD.encode(gzip.finish().map_err(failed)?);
+        let encoded = STANDARD.encode(compress(self).map_err(|source| self.cannot_encode(source))?);
         if encoded.len() > SECRET_LIMIT {
             let (release, revision) = (self.name.clone(), self.revision);
             return Err(Error::RecordSize { release, revision, size: encoded.len(), limit: SECRET_LIMIT });
         }
         Ok(encoded)
+    }
+
+    fn cannot_encode(&self, source: std::io::Error) -> Error {
+        Error::Encode { release: self.name.clone(), revision: self.revision, source }
     }
 
     /// Reads a Secret of Helm 3, Helm 4, helm-operator or ours.
@@ -340,6 +388,17 @@ impl Record {
     }
 }
 
+/// A record as JSON, compressed.
+fn compress(record: &Record) -> std::io::Result<Vec<u8>> {
+    let mut record = record.clone();
+    let maps = [&mut record.config, &mut record.chart.values, &mut record.chart.metadata];
+    maps.into_iter().flat_map(Map::values_mut).for_each(whole_numbers);
+    let text = serde_json::to_vec(&record)?;
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::best());
+    gzip.write_all(&text)?;
+    gzip.finish()
+}
+
 /// Records were stored uncompressed once; Helm tells by the first bytes, and so do we.
 fn decompress(bytes: Vec<u8>, limit: u64) -> std::io::Result<Vec<u8>> {
     if !bytes.starts_with(&[0x1f, 0x8b, 0x08]) {
@@ -364,9 +423,8 @@ pub fn parse_secret_name(name: &str) -> Option<(&str, u32)> {
     Some((release, revision.parse().ok()?))
 }
 
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
-fn is_zero(number: &i64) -> bool {
-    *number == 0
+fn is_zero<T: Default + PartialEq>(number: &T) -> bool {
+    *number == T::default()
 }
 
 /// Go writes `null` for an empty map or list that was never made.

@@ -40,18 +40,73 @@ fn old_uncompressed_records_with_nulls_and_unknown_states_are_read() {
     assert!(record.config.is_empty() && record.hooks.is_empty());
 }
 
-#[test]
-fn a_record_that_fits_into_no_secret_is_refused() {
-    // Digests in a chain do not compress.
+/// Text that does not compress to less than half: digests in a chain.
+fn noise(digests: usize) -> String {
     let mut digest = crate::release::Digest::of("");
-    let manifest = std::iter::repeat_with(|| {
+    let next = std::iter::repeat_with(|| {
         digest = digest.keyed(b"x");
         digest.to_string()
     });
-    let manifest = manifest.take(60_000).collect();
-    let record = Record { name: "a".into(), revision: 1, manifest, ..Record::default() };
-    let error = record.secret(Stamps::default()).unwrap_err().to_string();
+    next.take(digests).collect()
+}
+
+fn large() -> Record {
+    let hook = |phase: &str| HookRecord {
+        name: "h".into(),
+        manifest: "kind: Job".into(),
+        last_run: HookRun { phase: phase.into(), ..HookRun::default() },
+        ..HookRecord::default()
+    };
+    Record {
+        name: "a".into(),
+        namespace: "n".into(),
+        revision: 1,
+        manifest: noise(60_000),
+        config: Map::from_iter([("x".to_owned(), json!(1))]),
+        hooks: vec![hook("Succeeded"), hook("")],
+        info: Info { status: Status::Deployed, ..Info::default() },
+        ..Record::default()
+    }
+}
+
+#[test]
+fn a_record_that_fits_into_no_secret_is_split_and_what_helm_lists_stays_in_its_own() {
+    let error = large().secret(Stamps::default()).unwrap_err().to_string();
     assert!(error.starts_with("the record of release `a`, revision 1, has 1"), "{error}");
+    let Secrets { main, parts } = large().secrets(Stamps::default()).unwrap();
+    assert_eq!(parts.len(), 2);
+    assert!(parts.iter().all(|part| part["data"]["part"].as_str().unwrap().len() < SECRET_LIMIT * 4 / 3));
+    let names: Vec<_> = parts.iter().map(|part| part["metadata"]["name"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(part_names(&main), names);
+    assert!(names[0].starts_with("sh.helm.release.v1.a.v1.") && names[0].ends_with(".0"), "{names:?}");
+    assert_eq!(parts[0]["metadata"]["labels"], json!({"name": "a", "owner": "chart-operator", "version": "1"}));
+
+    let listed = Record::decode(&main).unwrap();
+    assert_eq!((listed.info.status, &listed.config["x"]), (Status::Deployed, &json!(1)));
+    assert!(listed.manifest.starts_with("# The manifest did not fit"), "{}", listed.manifest);
+    assert_eq!(Record::join(&main, &parts).unwrap(), large());
+    assert!(Record::join(&main, &parts[..1]).unwrap_err().to_string().contains("cannot be decompressed"));
+}
+
+#[test]
+fn the_parts_of_a_record_stay_while_its_status_and_hooks_change() {
+    let first = large().secrets(Stamps::default()).unwrap();
+    let mut later = large();
+    later.info.status = Status::Superseded;
+    later.hooks[1].last_run.phase = "Failed".into();
+    let second = later.secrets(Stamps { created: None, modified: Some(1) }).unwrap();
+    assert_eq!(first.parts, second.parts);
+    assert_eq!(Record::join(&second.main, &first.parts).unwrap(), later);
+}
+
+#[test]
+fn values_that_take_the_room_are_stored_beside_too() {
+    let mut record = large();
+    record.config.insert("big".into(), json!(noise(60_000)));
+    record.manifest = "kind: Pod".into();
+    let Secrets { main, parts } = record.secrets(Stamps::default()).unwrap();
+    assert!(Record::decode(&main).unwrap().config.is_empty());
+    assert_eq!(Record::join(&main, &parts).unwrap(), record);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! A namespace for one test, and the calls a user would make in it.
 
-use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use chart_operator::release::record::{Record, parse_secret_name, part_names, secret_name};
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::core::GroupVersionKind;
 use serde_json::{Value as Json, json};
 
@@ -19,6 +20,8 @@ fn resource(kind: &str) -> ApiResource {
         "Deployment" | "StatefulSet" => ("apps", "v1"),
         "Memcached" => ("cache.example.com", "v1alpha1"),
         "PriorityClass" => ("scheduling.k8s.io", "v1"),
+        "Deployment" => ("apps", "v1"),
+        "Job" => ("batch", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "Widget" => ("test.example.com", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
@@ -71,7 +74,7 @@ impl Namespace {
 
     /// Names of all objects of a kind, sorted.
     pub(crate) async fn names(&self, kind: &str) -> Vec<String> {
-        let list = self.api(kind).list(&kube::api::ListParams::default()).await.unwrap();
+        let list = self.api(kind).list(&ListParams::default()).await.unwrap();
         let mut names: Vec<_> = list.items.into_iter().filter_map(|object| object.metadata.name).collect();
         names.sort();
         names
@@ -103,6 +106,42 @@ impl Namespace {
         let params = PatchParams { field_manager: Some("jane".to_owned()), ..PatchParams::default() };
         let patched = self.api(kind).patch(name, &params, &Patch::Merge(patch)).await.unwrap();
         serde_json::to_value(patched).unwrap()
+    }
+
+    /// Ends the Pod of a Job as a kubelet would; the Job's controller then ends the Job.
+    pub(crate) async fn end_job(&self, job: &str, phase: &str) {
+        let status = Patch::Merge(json!({"status": {"phase": phase}}));
+        let ended = || async {
+            // Of the Job that is there now: the Pod of one of the same name before it may still be leaving.
+            let job = self.find("Job", job).await?;
+            let of = format!("batch.kubernetes.io/controller-uid={}", job["metadata"]["uid"].as_str()?);
+            let pods = self.api("Pod").list(&ListParams::default().labels(&of)).await.unwrap();
+            let pod = pods.items.into_iter().find_map(|pod| pod.metadata.name)?;
+            self.api("Pod").patch_status(&pod, &PatchParams::default(), &status).await.ok()
+        };
+        eventually(&format!("Job {}/{job} has a Pod that ends", self.name), ended).await;
+    }
+
+    /// The record of a release, read as the operator reads it.
+    pub(crate) async fn record(&self, release: &str, revision: u32) -> Option<Record> {
+        let main = self.find("Secret", &secret_name(release, revision)).await?;
+        let mut parts = Vec::new();
+        for name in part_names(&main) {
+            parts.push(self.find("Secret", &name).await.unwrap());
+        }
+        Some(Record::join(&main, &parts).unwrap())
+    }
+
+    /// Status and description of each record of a release, as `helm history` lists them.
+    pub(crate) async fn history(&self, release: &str) -> Vec<String> {
+        let mut lines = Vec::new();
+        for name in self.names("Secret").await {
+            let Some((of, revision)) = parse_secret_name(&name).filter(|(of, _)| *of == release) else { continue };
+            let Some(record) = self.record(of, revision).await else { continue };
+            lines.push((revision, format!("{} {}: {}", revision, record.info.status.name(), record.info.description)));
+        }
+        lines.sort();
+        lines.into_iter().map(|(_, line)| line).collect()
     }
 
     /// Patches an object by RFC 6902, as another manager than the operator.
