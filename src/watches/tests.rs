@@ -108,7 +108,7 @@ fn what_is_done_with_definitions_is_one_of_three_words() {
   chart: web
   crds: replace
 - version: v2
-  kind: Web
+  kind: Page
   chart: web
   crds: [Create]
 "), @r"

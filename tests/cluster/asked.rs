@@ -101,14 +101,14 @@ async fn the_period_of_a_resource_goes_before_that_of_its_watch_and_a_wrong_one_
     let message = condition(&web, "Stalled").unwrap()["message"].as_str().unwrap();
     assert!(message.contains(PERIOD) && message.ends_with("time: invalid duration \"soon\""), "{message}");
     assert!(is_deployed(&web), "what runs goes on: {web}");
-    let tries = operator.logged("Release failed").len();
+    let tries = operator.logged("Failed to sync release").len();
 
     annotate(&namespace, "shop", PERIOD, json!("1s")).await;
     let mended = |web: &Json| condition(web, "Stalled").is_none();
     namespace.until("Web", "shop", "it is mended", mended).await;
     namespace.delete("Service", "shop-web").await;
     eventually("the Service is back", || async { namespace.find("Service", "shop-web").await }).await;
-    assert_eq!((tries, operator.logged("Release failed").len()), (1, 1), "it was tried once");
+    assert_eq!((tries, operator.logged("Failed to sync release").len()), (1, 1), "it was tried once");
 }
 
 #[tokio::test]
