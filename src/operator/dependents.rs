@@ -150,7 +150,7 @@ impl Follower for Owned {
         self.unseen.remove(&id);
         let set = object.metadata.labels.as_ref().and_then(|labels| labels.get(labels::PART_OF)).cloned();
         let (Some(set), Ok(object)) = (set, serde_json::to_value(object)) else { return };
-        context.wake(context.objects.observe(&id, &set, known(&object)));
+        context.wake(context.objects.observe(&id, &set, &known(&object)));
     }
 
     fn deleted(&mut self, object: DynamicObject) {

@@ -180,7 +180,7 @@ async fn list(cluster: &Cluster, served: &Served, context: &Weak<Context>) -> Wa
         let set = object.pointer("/metadata/labels").and_then(|labels| labels.get(labels::PART_OF)?.as_str());
         if let Some(set) = set {
             // Nobody waits for such news here.
-            let _news = context.objects.observe(&id, set, known(&object));
+            let _news = context.objects.observe(&id, set, &known(&object));
         }
     }
     WatchState::Synced

@@ -154,7 +154,7 @@ impl Follower for Primary {
         let key = resource.key();
         self.unseen.remove(&key);
         self.context.metrics.resource_created_at.get_or_create(&labels(&self.controller, &key)).set(created);
-        let wanted = match self.controller.resources.observe(resource) {
+        let wanted = match self.controller.resources.observe(&resource) {
             News::Asked => true,
             // While a pass is under way it is most likely its own write; somebody else's makes that write a conflict.
             News::Told => !self.controller.queue.is_running(&key),

@@ -159,7 +159,7 @@ impl Pass<'_> {
         };
         let answer = Resource::new(self.context.operator.merge_patch(target, part, patch).await?);
         self.count("patch");
-        if self.controller.resources.written(&self.resource, answer.clone()) {
+        if self.controller.resources.written(&self.resource, &answer) {
             self.controller.queue.add(self.key.clone());
         }
         Ok(Arc::new(answer))
@@ -239,7 +239,7 @@ impl Pass<'_> {
             outcome.applied.insert(object.id.clone(), applied);
         }
         // Our own write is seen here; its event will be old news.
-        drop(self.context.objects.observe(&object.id, &self.set, known));
+        drop(self.context.objects.observe(&object.id, &self.set, &known));
     }
 
     /// Deletes what is ours and no longer rendered; what must be kept is let go.

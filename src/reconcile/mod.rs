@@ -6,6 +6,7 @@
 mod asked;
 mod below;
 mod carry_out;
+mod compact;
 mod context;
 mod definitions;
 mod delete;

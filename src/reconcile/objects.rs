@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::reconcile::compact::Compact;
 use crate::reconcile::resource::is_newer;
 use serde_json::Value as Json;
 
@@ -11,7 +12,7 @@ use crate::readiness::cause::may_have_cause;
 use crate::readiness::{Readiness, readiness};
 use crate::release::plan::Live;
 use crate::release::prepare::is_kept;
-use crate::release::{FIELD_MANAGER, ObjectId, projection};
+use crate::release::{Digest, FIELD_MANAGER, ObjectId, projection};
 
 /// The set an object belongs to: the value of its `applyset.kubernetes.io/part-of` label.
 pub(crate) type SetId = Arc<str>;
@@ -47,7 +48,9 @@ impl Known {
         let Live { uid, resource_version: _, projection, keep, deleting } = &self.live;
         (uid, projection, keep, deleting)
             == (&other.live.uid, &other.live.projection, &other.live.keep, &other.live.deleting)
-            && self.readiness == other.readiness
+            && self.readiness.status == other.readiness.status
+            // What is ready says so in many words, of which none is kept.
+            && (self.readiness.is_current() || self.readiness.message == other.readiness.message)
     }
 }
 
@@ -57,33 +60,34 @@ pub struct Objects(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
-    sets: BTreeMap<SetId, BTreeMap<ObjectId, Known>>,
-    owner: BTreeMap<ObjectId, SetId>,
+    sets: BTreeMap<SetId, Vec<Compact>>,
+    /// By digest of the id.
+    owner: BTreeMap<Digest, SetId>,
     /// Sets that would like to have an object which another one has.
     wanted: BTreeMap<ObjectId, BTreeSet<SetId>>,
 }
 
 impl Objects {
     /// Takes what a watch, or the answer to a call, shows of an object. Gives the sets for which that is news.
-    pub fn observe(&self, id: &ObjectId, set: &str, new: Known) -> Vec<SetId> {
+    pub fn observe(&self, id: &ObjectId, set: &str, new: &Known) -> Vec<SetId> {
         let mut state = self.lock();
-        let known_owner = state.owner.get(id).cloned();
-        let known = known_owner.as_ref().and_then(|owner| state.sets.get(owner)?.get(id));
-        if known.is_some_and(|known| {
+        let id = id.to_string();
+        let known_owner = state.owner(&id);
+        let known = known_owner.as_ref().and_then(|owner| state.known(&id, owner));
+        if known.as_ref().is_some_and(|known| {
             known.live.uid == new.live.uid && !is_newer(&new.live.resource_version, &known.live.resource_version)
         }) {
             return Vec::new();
         }
         let same_owner = known_owner.as_deref() == Some(set);
-        let news = !same_owner || known.is_none_or(|known| !known.is_same_state(&new));
+        let news = !same_owner || known.is_none_or(|known| !known.is_same_state(new));
         let mut woken = Vec::new();
-        if let Some(former) = known_owner.filter(|_| !same_owner) {
-            state.take(id, &former);
-            woken.push(former);
+        if let Some(former) = &known_owner {
+            state.take(&id, former);
         }
+        woken.extend(known_owner.filter(|_| !same_owner));
         let set: SetId = state.sets.get_key_value(set).map_or_else(|| set.into(), |(set, _)| Arc::clone(set));
-        state.sets.entry(Arc::clone(&set)).or_default().insert(id.clone(), new);
-        state.owner.insert(id.clone(), Arc::clone(&set));
+        state.put(&id, &set, new);
         if news {
             woken.push(set);
         }
@@ -94,13 +98,14 @@ impl Objects {
     /// stays; `None` where a list did not show it. Gives the sets for which that is news.
     pub fn lose(&self, id: &ObjectId, version: Option<&str>) -> Vec<SetId> {
         let mut state = self.lock();
-        let Some(owner) = state.owner.get(id).cloned() else { return state.waiting_for(id) };
-        let known = state.sets.get(&owner).and_then(|objects| objects.get(id));
-        let is_stale = |version| known.is_some_and(|known| is_newer(&known.live.resource_version, version));
+        let text = id.to_string();
+        let Some(owner) = state.owner(&text) else { return state.waiting_for(id) };
+        let known = state.known(&text, &owner);
+        let is_stale = |version| known.as_ref().is_some_and(|known| is_newer(&known.live.resource_version, version));
         if version.is_some_and(is_stale) {
             return Vec::new();
         }
-        state.take(id, &owner);
+        state.take(&text, &owner);
         let mut woken = state.waiting_for(id);
         woken.push(owner);
         woken
@@ -113,12 +118,15 @@ impl Objects {
 
     /// What is known to belong to `set`.
     pub fn of(&self, set: &str) -> BTreeMap<ObjectId, Known> {
-        self.lock().sets.get(set).cloned().unwrap_or_default()
+        let state = self.lock();
+        let objects = state.sets.get(set).into_iter().flatten();
+        objects.filter_map(|object| Some((object.object_id()?, object.known()))).collect()
     }
 
     /// Objects for which `matches` holds, with their sets: what a new list of a watch has to show again.
     pub fn matching(&self, matches: impl Fn(&ObjectId) -> bool) -> Vec<ObjectId> {
-        self.lock().owner.keys().filter(|id| matches(id)).cloned().collect()
+        let state = self.lock();
+        state.sets.values().flatten().filter_map(Compact::object_id).filter(|id| matches(id)).collect()
     }
 
     /// Forgets that `set` would like to have objects, when its resource is gone.
@@ -136,10 +144,25 @@ impl Objects {
 }
 
 impl State {
-    fn take(&mut self, id: &ObjectId, owner: &SetId) {
-        self.owner.remove(id);
+    fn owner(&self, id: &str) -> Option<SetId> {
+        self.owner.get(&Digest::of(id)).cloned()
+    }
+
+    fn known(&self, id: &str, owner: &SetId) -> Option<Known> {
+        self.sets.get(owner)?.iter().find(|object| object.id() == id).map(Compact::known)
+    }
+
+    fn put(&mut self, id: &str, set: &SetId, known: &Known) {
+        let objects = self.sets.entry(Arc::clone(set)).or_default();
+        objects.reserve_exact(1);
+        objects.push(Compact::new(id, known));
+        self.owner.insert(Digest::of(id), Arc::clone(set));
+    }
+
+    fn take(&mut self, id: &str, owner: &SetId) {
+        self.owner.remove(&Digest::of(id));
         if let Some(objects) = self.sets.get_mut(owner) {
-            objects.remove(id);
+            objects.retain(|object| object.id() != id);
             if objects.is_empty() {
                 self.sets.remove(owner);
             }

@@ -73,7 +73,7 @@ impl Pass<'_> {
             let (id, object) = answer?;
             let Some(object) = object else { continue };
             match part_of(&object) {
-                Some(set) if *set == *self.set => drop(self.context.objects.observe(&id, set, known(&object))),
+                Some(set) if *set == *self.set => drop(self.context.objects.observe(&id, set, &known(&object))),
                 _ => drop(others.insert(id, self.foreign(&object))),
             }
         }

@@ -7,6 +7,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::Value as Json;
 
+use crate::release::Digest;
+
 /// Names a resource among those of one watch. `Display` is `namespace/name`, or the name alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
@@ -117,16 +119,13 @@ impl Resource {
         self.0.pointer("/metadata").and_then(|metadata| metadata.get(field)).and_then(Json::as_str).unwrap_or_default()
     }
 
-    /// Whether both ask for the same: everything that only users write is equal.
-    fn asks_the_same(&self, other: &Self) -> bool {
-        let asked = |resource: &Self| {
-            let json = &resource.0;
-            let annotations = json.pointer("/metadata/annotations").and_then(Json::as_object).cloned();
-            let mut annotations = annotations.unwrap_or_default();
-            annotations.retain(|name, _| !name.starts_with("applyset.kubernetes.io/"));
-            (annotations, resource.is_deleting(), json.get("spec").cloned())
-        };
-        asked(self) == asked(other)
+    /// Digest of everything that only users write.
+    fn asked(&self) -> Digest {
+        let annotations = self.0.pointer("/metadata/annotations").and_then(Json::as_object).into_iter().flatten();
+        let theirs = annotations.filter(|(name, _)| !name.starts_with("applyset.kubernetes.io/"));
+        let asked = (theirs.collect::<Vec<_>>(), self.is_deleting(), self.spec());
+        // JSON always serialises.
+        Digest::of(serde_json::to_vec(&asked).unwrap_or_default())
     }
 }
 
@@ -150,14 +149,32 @@ pub enum News {
     Asked,
 }
 
-/// The resources of one watch, each as new as anything has shown it.
+/// The resources of one watch, each as new as anything has shown it. They are kept as text, which takes a sixth of the room,
+/// and read when a pass needs one.
 #[derive(Debug, Default)]
-pub struct Resources(Mutex<BTreeMap<Key, Arc<Resource>>>);
+pub struct Resources(Mutex<BTreeMap<Key, AtRest>>);
+
+#[derive(Debug)]
+struct AtRest {
+    uid: Box<str>,
+    version: Box<str>,
+    asked: Digest,
+    json: Box<[u8]>,
+}
+
+impl AtRest {
+    fn new(resource: &Resource, asked: Digest) -> Self {
+        // JSON always serialises.
+        let json = serde_json::to_vec(&resource.0).unwrap_or_default().into();
+        Self { uid: resource.uid().into(), version: resource.resource_version().into(), asked, json }
+    }
+}
 
 impl Resources {
     /// The resource, if there is one.
     pub fn find(&self, key: &Key) -> Option<Arc<Resource>> {
-        self.lock().get(key).cloned()
+        let resources = self.lock();
+        serde_json::from_slice(&resources.get(key)?.json).ok().map(|json| Arc::new(Resource(json)))
     }
 
     /// Keys of all.
@@ -166,34 +183,33 @@ impl Resources {
     }
 
     /// Takes what a watch told.
-    pub fn observe(&self, resource: Resource) -> News {
+    pub fn observe(&self, resource: &Resource) -> News {
+        let (key, asked) = (resource.key(), resource.asked());
         let mut resources = self.lock();
-        let key = resource.key();
         let news = match resources.get(&key) {
-            Some(known) if known.uid() != resource.uid() => News::Asked,
-            Some(known) if !is_newer(resource.resource_version(), known.resource_version()) => News::None,
-            Some(known) if resource.asks_the_same(known) => News::Told,
+            Some(known) if *known.uid != *resource.uid() => News::Asked,
+            Some(known) if !is_newer(resource.resource_version(), &known.version) => News::None,
+            Some(known) if known.asked == asked => News::Told,
             Some(_) | None => News::Asked,
         };
         if news != News::None {
-            resources.insert(key, Arc::new(resource));
+            resources.insert(key, AtRest::new(resource, asked));
         }
         news
     }
 
     /// Takes the answer to a write of our own. `true` if it shows that somebody asks for something else than `before`
     /// did: the event that told so will be taken for old.
-    pub fn written(&self, before: &Resource, answer: Resource) -> bool {
-        let changed = !answer.asks_the_same(before);
-        self.observe(answer) != News::None && changed
+    pub fn written(&self, before: &Resource, answer: &Resource) -> bool {
+        self.observe(answer) != News::None && answer.asked() != before.asked()
     }
 
     /// Forgets a resource that is gone.
-    pub fn forget(&self, key: &Key) -> Option<Arc<Resource>> {
-        self.lock().remove(key)
+    pub fn forget(&self, key: &Key) {
+        self.lock().remove(key);
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, Arc<Resource>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Key, AtRest>> {
         // Single inserts and removes cannot be left half done.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -221,7 +237,7 @@ mod tests {
             ("100", 2, News::Asked),
             ("101", 2, News::Told),
         ] {
-            assert_eq!(resources.observe(resource(version, replicas)), news, "{version}");
+            assert_eq!(resources.observe(&resource(version, replicas)), news, "{version}");
         }
         let key = resource("1", 1).key();
         assert_eq!(resources.find(&key).unwrap().spec(), Some(&json!({"replicas": 2})));
@@ -231,20 +247,20 @@ mod tests {
     #[test]
     fn a_recreated_resource_is_news_whatever_its_version() {
         let resources = Resources::default();
-        resources.observe(resource("99", 1));
+        resources.observe(&resource("99", 1));
         let mut again = resource("98", 1).json().clone();
         again["metadata"]["uid"] = json!("u2");
-        assert_eq!(resources.observe(Resource::new(again)), News::Asked);
+        assert_eq!(resources.observe(&Resource::new(again)), News::Asked);
     }
 
     #[test]
     fn the_answer_to_a_write_shows_an_edit_that_came_between() {
         let resources = Resources::default();
         let before = resource("5", 1);
-        resources.observe(before.clone());
-        assert!(!resources.written(&before, resource("6", 1)));
-        assert!(resources.written(&before, resource("8", 2)));
+        resources.observe(&before);
+        assert!(!resources.written(&before, &resource("6", 1)));
+        assert!(resources.written(&before, &resource("8", 2)));
         // The event of that edit, version 7, is old news now.
-        assert_eq!(resources.observe(resource("7", 2)), News::None);
+        assert_eq!(resources.observe(&resource("7", 2)), News::None);
     }
 }

@@ -57,7 +57,7 @@ pub(crate) async fn answer(operator: &Operator, token: Option<&str>) -> (u16, St
     config.accept_invalid_certs = true;
     config.default_retry = false;
     let client = kube::Client::try_from(config).unwrap();
-    let mut request = axum::http::Request::get("/metrics");
+    let mut request = http::Request::get("/metrics");
     if let Some(token) = token {
         request = request.header("Authorization", format!("Bearer {token}"));
     }
