@@ -189,9 +189,10 @@ impl<'a> Pass<'a> {
         }
     }
 
-    /// Digest of what the user asks for: asking again is asking for something else.
+    /// Digest of what the user asks for: asking again, or for it by force, is asking for something else.
     fn asked(&self, inputs: Digest) -> Digest {
-        self.resource.annotation(labels::REQUESTED_AT).map_or(inputs, |at| inputs.keyed(at.as_bytes()))
+        let said = [labels::REQUESTED_AT, labels::UPGRADE_FORCE].map(|name| self.resource.annotation(name));
+        said.into_iter().flatten().fold(inputs, |asked, text| asked.keyed(text.as_bytes()))
     }
 
     /// Renders, compares, writes. What was written is remembered, also where not everything could be.

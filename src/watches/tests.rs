@@ -117,6 +117,12 @@ fn what_is_done_with_definitions_is_one_of_three_words() {
        |
      4 |   crds: replace
        |         ^^^^^^^
+    warning: each `Web` is shown in version `v1` too: both charts are applied for it
+      --> watches.yaml:6:9
+       |
+     6 |   kind: Web
+       |         ^^^
+      = hint: tell by `selector` which resources are meant, or keep one of the versions
     error: expected `Create`, `CreateReplace` or `Skip` for `crds`, found a list
       --> watches.yaml:8:9
        |
@@ -291,7 +297,6 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
   kind: Web
   chart: web
   lookup: own
-  crds: Skip
 "), @"
     error: `lookup` is not supported yet
       --> watches.yaml:4:3
@@ -299,12 +304,6 @@ fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
      4 |   lookup: own
        |   ^^^^^^
       = hint: remove it, and limit what charts may read by the operator's role
-    error: `crds` is not supported yet
-      --> watches.yaml:5:3
-       |
-     5 |   crds: Skip
-       |   ^^^^
-      = hint: remove it: what is in `crds/` is created once
     ");
 }
 

@@ -20,7 +20,6 @@ fn resource(kind: &str) -> ApiResource {
         "Deployment" | "StatefulSet" => ("apps", "v1"),
         "Memcached" => ("cache.example.com", "v1alpha1"),
         "PriorityClass" => ("scheduling.k8s.io", "v1"),
-        "Deployment" => ("apps", "v1"),
         "Job" => ("batch", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "Widget" => ("test.example.com", "v1"),
