@@ -70,7 +70,8 @@ impl Pass<'_> {
     /// The request for a pass in which nothing is taken for known, as long as it has not been handled.
     pub(crate) fn is_requested(&self) -> bool {
         let handled = self.resource.status().get("lastHandledReconcileAt").and_then(serde_json::Value::as_str);
-        self.requested().is_some_and(|requested| Some(requested) != handled)
+        let is_new = |request: &str| Some(request) != handled && !self.controller.has_handled(&self.key, request);
+        self.requested().is_some_and(is_new)
     }
 
     /// The request, handled or not.

@@ -182,6 +182,8 @@ pub struct Controller {
     /// What is counted of it.
     pub metrics: metrics::Controller,
     memos: Mutex<BTreeMap<Key, Arc<Memo>>>,
+    /// Requests of users that were handled: the schema of a kind may not let its status keep them.
+    handled: Mutex<BTreeMap<Key, String>>,
     /// What each resource was rendered from when its warnings were told.
     told: Mutex<BTreeMap<Key, Digest>>,
 }
@@ -192,8 +194,8 @@ impl Controller {
         let name = format!("{}-controller", served.resource.kind.to_lowercase());
         let metrics = metrics.controller(&name, workers);
         let (resources, queue) = (Resources::default(), Queue::counted(metrics.clone()));
-        let (memos, told) = (Mutex::default(), Mutex::default());
-        Self { entries, served, resources, queue, name, metrics, memos, told }
+        let (memos, handled, told) = (Mutex::default(), Mutex::default(), Mutex::default());
+        Self { entries, served, resources, queue, name, metrics, memos, handled, told }
     }
 
     /// The entry of `watches.yaml` with its chart. A pass asks once: it may change at any time.
@@ -211,6 +213,16 @@ impl Controller {
         memo
     }
 
+    /// Notes that a request was handled.
+    pub(crate) fn handle(&self, key: &Key, request: &str) {
+        lock(&self.handled).insert(key.clone(), request.to_owned());
+    }
+
+    /// Whether this request was handled last.
+    pub(crate) fn has_handled(&self, key: &Key, request: &str) -> bool {
+        lock(&self.handled).get(key).is_some_and(|handled| handled == request)
+    }
+
     /// Whether nothing was told yet of what the resource is rendered from; it is told now.
     pub(crate) fn is_first_look(&self, key: &Key, inputs: Digest) -> bool {
         lock(&self.told).insert(key.clone(), inputs) != Some(inputs)
@@ -218,6 +230,7 @@ impl Controller {
 
     pub(crate) fn forget(&self, key: &Key) {
         lock(&self.told).remove(key);
+        lock(&self.handled).remove(key);
         lock(&self.memos).remove(key);
     }
 }

@@ -258,6 +258,9 @@ impl Pass<'_> {
             drift: self.drift(),
             handled: self.requested().filter(|_| self.pause().is_none()).map(str::to_owned),
         };
+        if let Some(request) = &occasion.handled {
+            self.controller.handle(&self.key, request);
+        }
         let old = resource.status();
         let report = status::report((!old.is_null()).then_some(old), outcome, &occasion);
         if report.status == *old {
