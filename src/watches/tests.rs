@@ -117,12 +117,6 @@ fn what_is_done_with_definitions_is_one_of_three_words() {
        |
      4 |   crds: replace
        |         ^^^^^^^
-    warning: each `Web` is shown in version `v1` too: both charts are applied for it
-      --> watches.yaml:6:9
-       |
-     6 |   kind: Web
-       |         ^^^
-      = hint: tell by `selector` which resources are meant, or keep one of the versions
     error: expected `Create`, `CreateReplace` or `Skip` for `crds`, found a list
       --> watches.yaml:8:9
        |
