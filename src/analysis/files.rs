@@ -23,6 +23,12 @@ pub(crate) fn values(level: &Level, found: &mut Vec<Diagnostic>) {
     }
 }
 
+/// A chart's own values; null where they cannot be read, which is told elsewhere.
+pub(crate) fn own_values(level: &Level) -> Json {
+    let text = level.file("values.yaml").map(|file| level.source(file).text.clone()).unwrap_or_default();
+    yaml::to_json(&text, yaml::Numbers::Exact).unwrap_or_default()
+}
+
 /// Says whether `values.schema.json` is a schema.
 pub(crate) fn values_schema(level: &Level, found: &mut Vec<Diagnostic>) {
     let Some(file) = level.file("values.schema.json") else { return };

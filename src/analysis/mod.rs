@@ -6,10 +6,12 @@
 
 mod apis;
 mod files;
+mod kinds;
 mod level;
 mod metadata;
 mod places;
 mod rendering;
+mod role;
 mod samples;
 mod templates;
 
@@ -27,6 +29,7 @@ use crate::chart::{Chart, File, load};
 use crate::diagnostic::{Diagnostic, Severity, Source, chain};
 use crate::render::World;
 
+pub use role::Rights;
 pub use samples::{Sample, samples};
 
 /// A chart, and what it is to be checked with.

@@ -32,7 +32,7 @@ const CHANCE: &[&str] = &[
 ];
 
 /// What the names of Handlebars templates end in.
-const HANDLEBARS: &str = ".hbs";
+pub(crate) const HANDLEBARS: &str = ".hbs";
 
 /// A template that does not parse.
 pub(crate) struct Unparsed {
@@ -88,7 +88,7 @@ pub(crate) fn check(root: &Level, has_records: bool, found: &mut Vec<Diagnostic>
 }
 
 /// What Helm parses: of a library only its partials.
-fn templates(level: &Level) -> impl Iterator<Item = &File> {
+pub(crate) fn templates(level: &Level) -> impl Iterator<Item = &File> {
     let is_library = level.metadata.as_ref().is_some_and(|metadata| metadata.r#type.eq_ignore_ascii_case("library"));
     let is_partial = |name: &str| name.rsplit('/').next().is_some_and(|name| name.starts_with('_'));
     level

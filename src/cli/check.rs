@@ -82,7 +82,7 @@ fn check(args: &Args) -> anyhow::Result<(Vec<Diagnostic>, usize)> {
 }
 
 /// A path as it is told: `./watches.yaml` is `watches.yaml`.
-fn shown(path: &Path) -> String {
+pub(super) fn shown(path: &Path) -> String {
     let text = path.display().to_string();
     text.strip_prefix("./").map_or_else(|| text.clone(), str::to_owned)
 }
@@ -167,12 +167,12 @@ impl Checking {
     }
 }
 
-fn no_overrides() -> Json {
+pub(super) fn no_overrides() -> Json {
     Json::Object(Map::new())
 }
 
 /// The files of a chart that may be none.
-fn chart_files(path: &Path) -> Result<Vec<File>, files::Error> {
+pub(super) fn chart_files(path: &Path) -> Result<Vec<File>, files::Error> {
     if path.is_dir() {
         return files::directory(path);
     }

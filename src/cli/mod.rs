@@ -10,6 +10,7 @@ mod completion;
 mod diff;
 mod go_flags;
 mod offline;
+mod rbac;
 mod report;
 pub mod run;
 mod serve;
@@ -51,6 +52,8 @@ enum Command {
     Check(check::Args),
     /// Show what the operator would do to the cluster, without doing it
     Diff(diff::Args),
+    /// Print the least role that the operator needs for its charts
+    Rbac(rbac::Args),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -83,6 +86,7 @@ fn execute(name: &'static str, chosen: Command) -> anyhow::Result<ExitCode> {
         Command::Template(args) => template::run(*args)?,
         Command::Check(args) => return check::run(args),
         Command::Diff(args) => return diff::run(&args),
+        Command::Rbac(args) => return rbac::run(args),
         Command::Version => print(&version::line(name))?,
         Command::Completion(args) => print(&completion::script(&args, name, command(name)))?,
     }

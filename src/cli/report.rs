@@ -1,5 +1,7 @@
 //! How an error looks at the edge.
 
+use std::io::Write as _;
+
 use serde_json::{Value as Json, json};
 
 use crate::catalog;
@@ -61,4 +63,13 @@ pub(super) fn json(found: &[Diagnostic]) -> Json {
         })
     };
     found.iter().map(fault).collect()
+}
+
+/// Tells what is not as it should be, but no fault.
+pub(super) fn tell(warnings: &[Diagnostic]) {
+    let mut told = std::io::stderr().lock();
+    for warning in warnings {
+        // Where nobody reads, nothing is lost.
+        writeln!(told, "{warning:#}").ok();
+    }
 }

@@ -333,6 +333,7 @@ fn help_names_every_command() {
       template    Render charts without a cluster
       check       Tell every fault of the watches file and its charts, without a cluster
       diff        Show what the operator would do to the cluster, without doing it
+      rbac        Print the least role that the operator needs for its charts
       version     Print the version
       completion  Print a completion script for a shell
 

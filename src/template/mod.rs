@@ -8,6 +8,7 @@
 
 pub mod foreign;
 pub mod function;
+pub mod outline;
 pub mod survey;
 
 mod advice;

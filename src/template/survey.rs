@@ -7,6 +7,7 @@ use crate::diagnostic::{Place, Source};
 use crate::template::ast::{Branch, Callee, Command, Expr, ExprKind, List, Node, NodeKind, Pipe};
 use crate::template::file::File;
 use crate::template::function::Functions;
+use crate::template::outline::Outline;
 use crate::template::quote::unquote;
 use crate::template::set::Template;
 use crate::template::{Error, parser};
@@ -21,6 +22,8 @@ pub struct Survey {
     pub defined: Vec<String>,
     /// Its calls in the order of the text, as far as it was parsed.
     pub calls: Vec<Call>,
+    /// What each of its templates may write.
+    pub outlines: Vec<Outline>,
 }
 
 /// A call of a function or a template.
@@ -47,6 +50,8 @@ pub enum Called {
         least: usize,
         /// How many it takes at most; any number if it does not say.
         most: Option<usize>,
+        /// Each argument that is a text, the piped one not among them.
+        texts: Vec<Option<String>>,
     },
     /// A template, by the action `template`, or by `include` of a constant.
     Template {
@@ -70,7 +75,8 @@ pub fn survey(name: &str, text: &[u8], functions: &Functions) -> Survey {
         Walk { template, calls: &mut calls }.list(template.root);
     }
     calls.sort_by_key(|call| call.place);
-    Survey { faults, defined, calls }
+    let outlines = templates.values().map(|template| Outline::of(template)).collect();
+    Survey { faults, defined, calls, outlines }
 }
 
 /// The names behind `define` and `block`, found in the text alone.
@@ -126,7 +132,7 @@ impl Walk<'_> {
     fn command(&mut self, command: Command, piped: bool) {
         let code = &self.template.code;
         let Some((word, args)) = code.words(command).split_first() else { return };
-        self.expr(word, args.len() + usize::from(piped));
+        self.expr(word, args, usize::from(piped));
         if let (ExprKind::Function { name, .. }, Some(first)) = (&word.kind, args.first())
             && code.text(*name) == b"include"
             && let ExprKind::String { text, .. } = &first.kind
@@ -135,12 +141,12 @@ impl Walk<'_> {
             self.call(first.at.offset, code.show(first).to_string().len(), Called::Template { name });
         }
         for arg in args {
-            self.expr(arg, 0);
+            self.expr(arg, &[], 0);
         }
     }
 
-    /// `given` is how many arguments follow it.
-    fn expr(&mut self, expr: &Expr, given: usize) {
+    /// `args` follow it, and `piped` more come from before.
+    fn expr(&mut self, expr: &Expr, args: &[Expr], piped: usize) {
         match &expr.kind {
             ExprKind::Function { name, callee } => {
                 let (least, most) = match callee {
@@ -156,9 +162,19 @@ impl Walk<'_> {
                     Callee::Unknown => return,
                 };
                 let name = String::from_utf8_lossy(self.template.code.text(*name)).into_owned();
-                self.call(expr.at.offset, name.len(), Called::Function { name, given, least, most });
+                self.call(
+                    expr.at.offset,
+                    name.len(),
+                    Called::Function {
+                        name,
+                        given: args.len() + piped,
+                        least,
+                        most,
+                        texts: args.iter().map(text).collect(),
+                    },
+                );
             }
-            ExprKind::Chain { base, .. } => self.expr(base, 0),
+            ExprKind::Chain { base, .. } => self.expr(base, &[], 0),
             ExprKind::Pipe(pipe) => self.pipe(*pipe),
             _ => {}
         }
@@ -171,10 +187,18 @@ impl Walk<'_> {
     }
 }
 
+/// The text that an argument is.
+fn text(argument: &Expr) -> Option<String> {
+    match &argument.kind {
+        ExprKind::String { text, .. } => Some(text.to_text().into_owned()),
+        _ => None,
+    }
+}
+
 impl Call {
     /// The arguments it has too many or too few, in Go's words.
     pub fn wrong_count(&self) -> Option<String> {
-        let Called::Function { name, given, least, most } = &self.callee else { return None };
+        let Called::Function { name, given, least, most, .. } = &self.callee else { return None };
         match most {
             Some(most) if given != most => Some(format!("wrong number of args for {name}: want {most} got {given}")),
             None if given < least => {

@@ -164,3 +164,54 @@ async fn a_kind_that_it_may_not_list_makes_it_not_ready_with_the_reason() {
     let told = failures(&operator);
     assert!(told.len() <= 3, "once for each of the three kinds: {told:?}");
 }
+
+/// What `rbac` prints for the project, and its exit code.
+async fn rbac(project: &Project, arguments: &[&str]) -> (String, i32) {
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_chart-operator"));
+    command.arg("rbac").arg("--watches-file").arg(project.watches()).args(arguments);
+    command.env("KUBECONFIG", plane().kubeconfig());
+    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    (String::from_utf8(output.stdout).unwrap(), output.status.code().unwrap())
+}
+
+#[tokio::test]
+async fn the_role_that_rbac_prints_is_enough() {
+    let namespace = Namespace::create("least").await;
+    let setting = Setting::without_rights(plane(), &namespace.name);
+    let project = Project::new();
+    let (printed, code) = rbac(&project, &[]).await;
+    assert_eq!(code, 0);
+    let role = chart_operator::yaml::to_json(&printed, chart_operator::yaml::Numbers::Exact).unwrap();
+    namespace.create_named("Role", "operator", json!({"rules": role["rules"]})).await;
+    let binding = json!({
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "operator"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": setting.user}],
+    });
+    namespace.create_named("RoleBinding", "operator", binding).await;
+    let mut operator = Operator::launch(&project, setting, &[]);
+    operator.until_ready().await;
+    let everything = json!({"autoscaling": {"enabled": true}, "ingress": {"enabled": true}});
+    namespace.create_resource("Web", "shop", everything).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    for kind in ["HorizontalPodAutoscaler", "Ingress"] {
+        assert!(namespace.find(kind, "shop-web").await.is_some(), "{kind}");
+    }
+    namespace.patch("Web", "shop", json!({"spec": {"ingress": {"enabled": false}}})).await;
+    namespace.until_gone("Ingress", "shop-web").await;
+    namespace.delete("Service", "shop-web").await;
+    eventually("the Service is back", || namespace.find("Service", "shop-web")).await;
+    namespace.delete("Web", "shop").await;
+    namespace.until_gone("Web", "shop").await;
+    assert_eq!(failures(&operator), Vec::<Json>::new());
+    assert_eq!(operator.metric("chart_operator_forbidden_total{").await, None);
+}
+
+#[tokio::test]
+async fn rights_that_are_missing_are_listed() {
+    let project = Project::new();
+    assert_eq!(rbac(&project, &["--check"]).await, (String::new(), 0));
+    let (missing, code) = rbac(&project, &["--check", "--as", "system:serviceaccount:default:nobody"]).await;
+    assert_eq!(code, 1);
+    assert!(missing.contains("missing: patch deployments.apps\n"), "{missing}");
+    assert!(missing.contains("missing: patch webs/status.charts.samutup.com\n"), "{missing}");
+}

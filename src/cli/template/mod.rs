@@ -16,13 +16,12 @@ mod syntax;
 
 use std::ffi::OsString;
 use std::fmt;
-use std::io::{self, Write as _};
 
 use clap::{ArgAction, Args as ClapArgs};
 
 use self::stages::{Error, Setting};
 use crate::cli::offline::Dns;
-use crate::cli::with_render_stack;
+use crate::cli::{report, with_render_stack};
 use crate::diagnostic::Diagnostic;
 use crate::render::{Operation, ReleaseInfo};
 use crate::values::Schemas;
@@ -180,18 +179,9 @@ fn template(args: &Args) -> anyhow::Result<()> {
         Err(Error::Output(error)) => Err(error.into()),
         Err(error) => Err(Failure { warnings, ..Failure::new(&error, args.debug) }.into()),
         Ok(()) => {
-            tell(&warnings);
+            report::tell(&warnings);
             Ok(())
         }
-    }
-}
-
-/// Tells what is not as it should be, but no fault.
-fn tell(warnings: &[Diagnostic]) {
-    let mut told = io::stderr().lock();
-    for warning in warnings {
-        // Where nobody reads, nothing is lost.
-        writeln!(told, "{warning:#}").ok();
     }
 }
 

@@ -14,7 +14,8 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::catalog::{self, Entry};
 use crate::cli::offline::Offline;
-use crate::cli::template::{Args, Failure, given, stages, tell};
+use crate::cli::report::tell;
+use crate::cli::template::{Args, Failure, given, stages};
 use crate::diagnostic::{Diagnostic, Place, Source, chain, suggestion};
 use crate::reconcile::rendering::{self, Job, Rendered, release_of};
 use crate::reconcile::resource::Resource;

@@ -21,6 +21,8 @@ fn resource(kind: &str) -> ApiResource {
         "Memcached" => ("cache.example.com", "v1alpha1"),
         "PriorityClass" => ("scheduling.k8s.io", "v1"),
         "Job" => ("batch", "v1"),
+        "HorizontalPodAutoscaler" => ("autoscaling", "v2"),
+        "Ingress" => ("networking.k8s.io", "v1"),
         "Lease" => ("coordination.k8s.io", "v1"),
         "Widget" => ("test.example.com", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
