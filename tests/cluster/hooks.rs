@@ -18,8 +18,8 @@ data: {text: {{ .Values.text | quote }}}
 
 /// The template of a Job that is a hook; `annotations` without the prefix `helm.sh/`.
 pub(crate) fn job(name: &str, annotations: &[(&str, &str)]) -> String {
-    let annotations: String =
-        annotations.iter().map(|(name, value)| format!("    helm.sh/{name}: \"{value}\"\n")).collect();
+    let line = |(name, value): &(&str, &str)| format!("    helm.sh/{name}: \"{value}\"\n");
+    let annotations = annotations.iter().map(line).collect::<Vec<_>>().concat();
     format!(
         "{{{{- if .Values.hooks }}}}
 apiVersion: batch/v1

@@ -29,6 +29,19 @@ async fn bind(namespace: &Namespace, project: &Project, file: &str, account: &st
     namespace.create_named(&format!("{kind}Binding"), &name, binding).await;
 }
 
+/// Whoever the scaffold's reader role is bound to may read the metrics, and finds the resource in them.
+async fn metrics_are_read(operator: &Operator, namespace: &Namespace, project: &Project) {
+    let reader = token(namespace, "reader").await;
+    bind(namespace, project, "config/rbac/metrics_reader_role.yaml", "reader").await;
+    let metrics = || async { Some(answer(operator, Some(&reader)).await).filter(|(code, _)| *code == 200) };
+    let (_, text) = eventually("the reader may read", metrics).await;
+    let series = format!(
+        "resource_created_at_seconds{{group=\"cache.example.com\",kind=\"Memcached\",name=\"{NAME}\",namespace=\"{}\",version=\"v1alpha1\"}} ",
+        namespace.name
+    );
+    assert!(text.lines().any(|line| line.starts_with(&series)), "{text}");
+}
+
 #[tokio::test]
 async fn bug_08_the_life_of_operator_sdks_test_runs_as_it_does_there_but_needs_no_period() {
     let namespace = Namespace::create("life").await;
@@ -62,15 +75,7 @@ async fn bug_08_the_life_of_operator_sdks_test_runs_as_it_does_there_but_needs_n
     until_logged(&operator, "Upgraded release", 1).await;
     namespace.until("StatefulSet", release, "it has two replicas", replicas(2)).await;
 
-    let reader = token(&namespace, "reader").await;
-    bind(&namespace, &project, "config/rbac/metrics_reader_role.yaml", "reader").await;
-    let metrics = || async { Some(answer(&operator, Some(&reader)).await).filter(|(code, _)| *code == 200) };
-    let (_, text) = eventually("the reader may read", metrics).await;
-    let series = format!(
-        "resource_created_at_seconds{{group=\"cache.example.com\",kind=\"Memcached\",name=\"{NAME}\",namespace=\"{}\",version=\"v1alpha1\"}} ",
-        namespace.name
-    );
-    assert!(text.lines().any(|line| line.starts_with(&series)), "{text}");
+    metrics_are_read(&operator, &namespace, &project).await;
 
     let wait = json!({"metadata": {"annotations": {"helm.sdk.operatorframework.io/uninstall-wait": "true"}}});
     namespace.patch("Memcached", NAME, wait).await;

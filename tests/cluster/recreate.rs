@@ -34,8 +34,8 @@ async fn a_field_that_cannot_be_changed_is_named_tried_once_and_made_anew_when_t
     let refused = |resource: &Json| condition(resource, "ReleaseFailed").is_some();
     let resource = namespace.until("Memcached", "cache", "it says why", refused).await;
     let message = condition(&resource, "ReleaseFailed").unwrap()["message"].as_str().unwrap();
-    let start = format!("cannot change `spec` (updates to statefulset spec for fields other than");
-    assert!(message.starts_with(&start), "{message}");
+    let start = "cannot change `spec` (updates to statefulset spec for fields other than";
+    assert!(message.starts_with(start), "{message}");
     assert!(message.contains(&format!("of `apps/StatefulSet {}/cache`", namespace.name)), "{message}");
     assert_eq!(condition_text(&resource, "Stalled").as_deref(), Some("True/Refused"));
     // What is not to happen needs time not to happen in.
