@@ -63,6 +63,15 @@ impl Seen {
 #[derive(Clone, Debug, Default)]
 pub struct Past(BTreeMap<String, Vec<Bytes>>);
 
+impl Past {
+    /// Only those lists whose paths match.
+    #[must_use]
+    pub fn only(mut self, matches: impl Fn(&str) -> bool) -> Self {
+        self.0.retain(|path, _| matches(path));
+        self
+    }
+}
+
 /// A running proxy. It ends when it is dropped, and belongs to the runtime that started it.
 pub struct Proxy {
     kubeconfig: PathBuf,
