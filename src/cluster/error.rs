@@ -51,6 +51,12 @@ pub enum Error {
         /// What [`Error::immutable`] gives.
         fields: String,
     },
+    /// A list, or an event, has shown an older state than the API server has.
+    #[error("`{object}` has changed since it was listed")]
+    Outdated {
+        /// Kind, namespace and name.
+        object: String,
+    },
     /// No such kind is served.
     #[error("the API server does not serve `{api_version} {kind}`")]
     NotServed {
@@ -89,7 +95,13 @@ impl Error {
 
     /// The object has changed since it was read, or a precondition does not hold.
     pub fn is_conflict(&self) -> bool {
-        self.status().is_some_and(|status| status.code == 409)
+        matches!(self, Self::Outdated { .. }) || self.status().is_some_and(|status| status.code == 409)
+    }
+
+    /// How long the API server asks to be left alone, if it does. kube keeps what the Status says, not the header.
+    pub fn retry_after(&self) -> Option<Duration> {
+        let seconds = self.status()?.details.as_ref()?.retry_after_seconds;
+        (seconds > 0).then(|| Duration::from_secs(seconds.into()))
     }
 
     /// The API server takes the object for invalid.
@@ -273,6 +285,21 @@ mod tests {
         assert_eq!(refused(403, text).forbidden(), Some(expected));
         assert_eq!(refused(403, "exceeded quota: small").forbidden(), None);
         assert_eq!(refused(422, text).forbidden(), None);
+    }
+
+    #[test]
+    fn only_a_status_that_says_so_asks_to_be_left_alone() {
+        for (details, asked) in [
+            (serde_json::json!(null), None),
+            (serde_json::json!({}), None),
+            (serde_json::json!({"retryAfterSeconds": 0}), None),
+            (serde_json::json!({"retryAfterSeconds": 3}), Some(3)),
+        ] {
+            let status = Status { code: 429, details: serde_json::from_value(details).unwrap(), ..Status::default() };
+            let source = Box::new(kube::Error::Api(status.boxed()));
+            let error = Error::Call { call: "apply `Service a/b`".to_owned(), source };
+            assert_eq!(error.retry_after(), asked.map(Duration::from_secs));
+        }
     }
 
     #[test]

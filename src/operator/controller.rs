@@ -189,7 +189,7 @@ async fn work(context: Arc<Context>, controller: Arc<Controller>) {
         let result = match again {
             Again::WhenAsked => Reconciled::Success,
             Again::After(_) => Reconciled::RequeueAfter,
-            Again::Backoff => Reconciled::Error,
+            Again::Backoff | Again::NotBefore(_) => Reconciled::Error,
         };
         metrics.reconciled(result, start.elapsed());
         metrics.active_workers.dec();

@@ -75,6 +75,11 @@ impl Outcome {
             all => format!("{} (and {} more)", error.message(), all - 1),
         }
     }
+
+    /// How long the API server asks to be left alone, if it does.
+    pub(crate) fn retry_after(&self) -> Option<std::time::Duration> {
+        self.failures.values().filter_map(Error::retry_after).max()
+    }
 }
 
 impl Pass<'_> {
@@ -98,6 +103,9 @@ impl Pass<'_> {
             for (object, reason) in wave {
                 if let Some(wait) = self.contention(&object.id, reason) {
                     outcome.contended.insert(object.id.clone(), wait);
+                    // What was sent stays known: what is unknown would be sent at once, however often it has been.
+                    let applied = memo.applied.get(&object.id).cloned();
+                    outcome.applied.extend(applied.map(|applied| (object.id.clone(), applied)));
                     continue;
                 }
                 let served = served.get(&object.gvk());
@@ -112,14 +120,14 @@ impl Pass<'_> {
         if outcome.failures.is_empty() {
             self.prune(&plan.steps).await?;
             // Kinds of which the last one has gone need no longer be looked through.
-            self.claim(desired).await?;
+            self.claim(desired, &self.current()).await?;
         }
         Ok(outcome)
     }
 
     /// Puts our finalizer and the ApplySet annotations onto the resource, in one patch, before anything is written that
-    /// they are needed to find again.
-    pub(crate) async fn claim(&self, desired: &Desired) -> Result<(), Error> {
+    /// they are needed to find again. The patch fails if `resource`, from which the plan was made, is not the newest.
+    pub(crate) async fn claim(&self, desired: &Desired, resource: &Resource) -> Result<(), Error> {
         let ids = || desired.iter().map(|object| &object.id);
         let ours = self.context.objects.of(&self.set);
         // What is about to be pruned is still ours: its kinds stay listed until it is gone.
@@ -130,12 +138,11 @@ impl Pass<'_> {
             (labels::CONTAINS_GROUP_KINDS, kinds),
             (labels::ADDITIONAL_NAMESPACES, namespaces),
         ];
-        let resource = self.current();
         let has = |(name, value): &(&str, String)| resource.annotation(name).unwrap_or_default() == value;
         let finalized = resource.finalizers().any(|finalizer| finalizer == labels::FINALIZER);
         let labelled = resource.label(labels::APPLYSET_ID) == Some(&*self.set);
         if finalized && labelled && wanted.iter().all(has) {
-            return Ok(());
+            return self.confirm(resource).await;
         }
         let annotations: serde_json::Map<_, _> =
             wanted.into_iter().map(|(name, value)| (name.to_owned(), Json::from(value))).collect();
@@ -147,7 +154,10 @@ impl Pass<'_> {
             "labels": {labels::APPLYSET_ID: &*self.set},
             "annotations": annotations,
         });
-        self.patch_resource(Part::Main, &json!({"metadata": metadata})).await.map(drop)
+        self.patch_resource(Part::Main, &json!({"metadata": metadata})).await?;
+        // The API server took the version for the newest.
+        self.controller.confirm(&self.key, self.resource.uid());
+        Ok(())
     }
 
     /// Patches the resource itself, and takes the answer for what the resource is now.

@@ -186,6 +186,8 @@ pub struct Controller {
     handled: Mutex<BTreeMap<Key, String>>,
     /// What each resource was rendered from when its warnings were told.
     told: Mutex<BTreeMap<Key, Digest>>,
+    /// UIDs of the resources that were compared with what the API server has.
+    confirmed: Mutex<BTreeMap<Key, String>>,
 }
 
 impl Controller {
@@ -194,8 +196,9 @@ impl Controller {
         let name = format!("{}-controller", served.resource.kind.to_lowercase());
         let metrics = metrics.controller(&name, workers);
         let (resources, queue) = (Resources::default(), Queue::counted(metrics.clone()));
-        let (memos, handled, told) = (Mutex::default(), Mutex::default(), Mutex::default());
-        Self { entries, served, resources, queue, name, metrics, memos, handled, told }
+        let (memos, handled) = (Mutex::default(), Mutex::default());
+        let (told, confirmed) = (Mutex::default(), Mutex::default());
+        Self { entries, served, resources, queue, name, metrics, memos, handled, told, confirmed }
     }
 
     /// The entry of `watches.yaml` with its chart. A pass asks once: it may change at any time.
@@ -228,7 +231,18 @@ impl Controller {
         lock(&self.told).insert(key.clone(), inputs) != Some(inputs)
     }
 
+    /// Whether the resource was compared with what the API server has.
+    pub(crate) fn is_confirmed(&self, key: &Key, uid: &str) -> bool {
+        lock(&self.confirmed).get(key).is_some_and(|confirmed| confirmed == uid)
+    }
+
+    /// The resource is what the API server has.
+    pub(crate) fn confirm(&self, key: &Key, uid: &str) {
+        lock(&self.confirmed).insert(key.clone(), uid.to_owned());
+    }
+
     pub(crate) fn forget(&self, key: &Key) {
+        lock(&self.confirmed).remove(key);
         lock(&self.told).remove(key);
         lock(&self.handled).remove(key);
         lock(&self.memos).remove(key);

@@ -7,6 +7,7 @@ mod asked;
 mod below;
 mod carry_out;
 mod compact;
+mod confirm;
 mod context;
 mod definitions;
 mod delete;
@@ -87,12 +88,16 @@ async fn failed(pass: &Pass<'_>, failure: &Failure) -> Again {
         Failure::Call(error) if error.fate() == Fate::User => {
             pass::log!(error, pass, "Reconciler error", error = message);
             match pass.report_call(error).await {
-                Err(error) if error.fate() == Fate::Retry => Again::Backoff,
+                Err(error) if error.fate() == Fate::Retry => Again::after_failure(error.retry_after()),
                 // Where the status may not be written either, the log has told.
                 _ => pass.later(),
             }
         }
-        _ => {
+        Failure::Call(error) => {
+            pass::log!(error, pass, "Reconciler error", error = message);
+            Again::after_failure(error.retry_after())
+        }
+        Failure::Refused(_) => {
             pass::log!(error, pass, "Reconciler error", error = message);
             Again::Backoff
         }

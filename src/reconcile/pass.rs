@@ -157,6 +157,9 @@ impl<'a> Pass<'a> {
     /// The pass itself.
     pub(crate) async fn run(&self) -> Result<Again, Failure> {
         if self.resource.is_deleting() {
+            if self.has_finalizer() {
+                self.confirm(&self.resource).await?;
+            }
             return self.delete().await;
         }
         if let Some(pause) = self.pause() {
@@ -228,7 +231,7 @@ impl<'a> Pass<'a> {
         if goal == Goal::Asked && work.operation.is_some() && work.begun.is_none() {
             self.tell_overrides();
         }
-        self.claim(&desired).await?;
+        self.claim(&desired, &self.resource).await?;
         self.begin(&mut memo, &mut work, &desired).await?;
         let task = Task { desired: &desired, plan: &plan, served: &served };
         let outcome = Outcome { drifts, ..self.carry_out_plan(&mut memo, &mut work, task).await? };

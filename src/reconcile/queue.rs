@@ -24,6 +24,19 @@ pub enum Again {
     After(Duration),
     /// It failed: after a pause that grows with each failure in a row.
     Backoff,
+    /// As [`Again::Backoff`], and not before this time, at most [`MAX_BACKOFF`], is over.
+    NotBefore(Duration),
+}
+
+impl Again {
+    /// After a failure of which the API server said, or did not say, how long to leave it alone.
+    pub(crate) fn after_failure(asked: Option<Duration>) -> Self {
+        asked.map_or(Self::Backoff, Self::NotBefore)
+    }
+
+    fn is_failure(self) -> bool {
+        matches!(self, Self::Backoff | Self::NotBefore(_))
+    }
 }
 
 /// Keys waiting for their time.
@@ -160,15 +173,13 @@ impl<K: Ord + Clone> Queue<K> {
             Again::WhenAsked => None,
             Again::After(pause) => Some(now + pause),
             Again::Backoff => Some(now + state.failed(key)),
+            Again::NotBefore(pause) => Some(now + state.failed(key).max(pause.min(MAX_BACKOFF))),
         };
-        if again != Again::Backoff {
+        if !again.is_failure() {
             state.failures.remove(key);
         }
         // Who failed waits for his pause even if somebody asked: otherwise a busy object would make it hot.
-        let time = match again {
-            Again::Backoff => planned,
-            _ => asked.into_iter().chain(planned).min(),
-        };
+        let time = if again.is_failure() { planned } else { asked.into_iter().chain(planned).min() };
         if let Some(time) = time {
             self.schedule(&mut state, key.clone(), time);
         }
@@ -268,7 +279,10 @@ mod tests {
             let queue = Queue::default();
             queue.add("a");
             let mut pauses = Vec::new();
-            for again in [Again::Backoff, Again::Backoff, Again::Backoff, Again::After(Duration::ZERO), Again::Backoff]
+            let asked = |seconds| Again::after_failure(Some(Duration::from_secs(seconds)));
+            let unasked = Again::after_failure(None);
+            for again in
+                [unasked, unasked, unasked, Again::After(Duration::ZERO), unasked, asked(3), asked(0), asked(900)]
             {
                 let key = queue.next().await.unwrap();
                 let start = Instant::now();
@@ -280,7 +294,7 @@ mod tests {
                 queue.state().running.remove(&key);
                 queue.add("a");
             }
-            assert_eq!(pauses, [200, 400, 800, 0, 200]);
+            assert_eq!(pauses, [200, 400, 800, 0, 200, 3_000, 800, 60_000]);
         });
     }
 

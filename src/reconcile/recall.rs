@@ -46,8 +46,8 @@ impl Pass<'_> {
             // Who released it, put a finalizer on it. Without one there is nothing to recall; a release of that name that
             // somebody made by hand is met when the first record is written.
             _ if !self.has_finalizer() => {
-                let memo = Memo { uid: self.resource.uid().to_owned(), ..Memo::default() };
-                Ok(self.controller.remember(&self.key, memo))
+                // Not kept: the resource may be older than the finalizer.
+                Ok(Arc::new(Memo { uid: self.resource.uid().to_owned(), ..Memo::default() }))
             }
             _ => self.recall_anew().await,
         }

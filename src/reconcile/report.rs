@@ -151,7 +151,7 @@ impl Pass<'_> {
         let step = self.failed_step(memo);
         if outcome.may_succeed_later() {
             let failed = status::Outcome::Failed { step, reason: Reason::Retrying, message, fate: Fate::Retry };
-            return (failed, Again::Backoff);
+            return (failed, Again::after_failure(outcome.retry_after()));
         }
         let reason = if error.is_forbidden() { Reason::Forbidden } else { Reason::Refused };
         (status::Outcome::Failed { step, reason, message, fate: Fate::WaitForUser }, self.later())
