@@ -97,7 +97,7 @@ async fn failed(pass: &Pass<'_>, failure: &Failure) -> Again {
             pass::log!(error, pass, "Reconciler error", error = message);
             Again::after_failure(error.retry_after())
         }
-        Failure::Refused(_) => {
+        _ => {
             pass::log!(error, pass, "Reconciler error", error = message);
             Again::Backoff
         }

@@ -1,7 +1,9 @@
 //! Faults between the operator and the API server. A scenario runs once without them and then with one each: the end must be
 //! the same, nothing may have been created or deleted more often, and then nothing more is written.
 
+mod server;
 mod state;
+mod watches;
 mod writes;
 
 use std::collections::BTreeMap;
@@ -11,7 +13,9 @@ use std::time::Duration;
 use futures::{FutureExt as _, StreamExt as _};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
+use testbed::audit::Request;
 use testbed::proxy::{Proxy, Seen};
+use tokio::sync::OnceCell;
 
 use crate::support::{Namespace, Operator, Project, Setting, bare_plane, eventually, is_deployed};
 use state::{Counts, State, counts, differences, excess, state};
@@ -161,16 +165,14 @@ impl<'a> Run<'a> {
 
     /// Makes the operator look at the resource until it twice has nothing to write.
     async fn settle(&self, end: &End) {
-        let mut quiet = 0;
-        for _ in 0..20 {
+        let (mut quiet, mut rounds) = (0, 0);
+        while quiet < 2 {
+            assert!(rounds < 20, "it does not cease to write: {:#?}", self.writes());
+            rounds += 1;
             let before = self.writes().len();
             self.pass(end).await;
             quiet = if self.writes().len() == before { quiet + 1 } else { 0 };
-            if quiet == 2 {
-                return;
-            }
         }
-        panic!("it does not cease to write: {:#?}", self.writes());
     }
 
     /// Makes the operator look at the resource once more, and waits until it has.
@@ -211,7 +213,18 @@ impl<'a> Run<'a> {
     }
 
     fn counts(&self) -> Counts {
-        counts(&bare_plane().audit().unwrap().read_of(&self.user).unwrap())
+        counts(&self.audited())
+    }
+
+    /// Writes that the API server has carried out.
+    fn written(&self) -> Vec<Request> {
+        let all = self.audited().into_iter();
+        all.filter(|call| call.is_write() && call.resource != "events" && call.code < 300).collect()
+    }
+
+    /// What the API server has answered.
+    fn audited(&self) -> Vec<Request> {
+        bare_plane().audit().unwrap().read_of(&self.user).unwrap()
     }
 }
 
@@ -232,17 +245,34 @@ async fn reference(scenario: Scenario, project: &Project) -> Reference {
     Reference { writes, state: state(&run.namespace).await, counts: run.counts(), scenario }
 }
 
+/// The project, and every scenario without a fault.
+async fn references() -> &'static (Project, Vec<Reference>) {
+    static REFERENCES: OnceCell<(Project, Vec<Reference>)> = OnceCell::const_new();
+    let make = || async {
+        let project = Project::new();
+        let mut references = Vec::new();
+        for scenario in scenarios() {
+            references.push(reference(scenario, &project).await);
+        }
+        (project, references)
+    };
+    REFERENCES.get_or_init(make).await
+}
+
 /// The seed of this run: another one each time, unless `TEST_SEED` says which.
 fn seed() -> String {
     std::env::var("TEST_SEED").unwrap_or_else(|_| uuid::Uuid::new_v4().simple().to_string()[..8].to_owned())
 }
 
 /// Runs `most` of the cases, chosen by the seed, or all where `TEST_LONG` asks for them, and tells which of them fail.
+/// `TEST_CASE` chooses those whose names it is part of.
 async fn try_cases<C, F: Future<Output = ()>>(most: usize, cases: Vec<(String, C)>, run: impl Fn(C) -> F) {
     let seed = seed();
     let long = std::env::var_os("TEST_LONG").is_some();
     let mut cases = cases;
     cases.sort_by_cached_key(|(name, _)| Sha256::digest(format!("{seed} {name}")).to_vec());
+    let named = std::env::var("TEST_CASE").unwrap_or_default();
+    cases.retain(|(name, _)| name.contains(&named));
     let all = cases.len();
     cases.truncate(if long { all } else { most });
     let tried = cases.len();

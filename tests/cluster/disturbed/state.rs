@@ -81,7 +81,7 @@ fn strip(value: &mut Json) {
             }
         }
         Json::Array(list) => list.iter_mut().for_each(strip),
-        Json::String(text) if text.starts_with("applyset-") => *text = "SET".to_owned(),
+        Json::String(text) if text.starts_with("applyset-") => "SET".clone_into(text),
         _ => {}
     }
 }

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use testbed::proxy::{Action, Fault, Refusal};
-use tokio::sync::OnceCell;
 
-use crate::disturbed::{Reference, Run, reference, scenarios, try_cases};
+use crate::disturbed::{Reference, Run, references, try_cases};
 use crate::support::Project;
 
 /// What happens at a write.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Cut {
     /// The operator is killed before the API server hears of it.
     KilledBefore,
@@ -19,6 +18,8 @@ enum Cut {
     Lost,
     /// The answer is lost.
     AnswerLost,
+    /// All connections break, and no others are made for a while.
+    Away,
     /// The API server is too busy, as it says.
     TooManyRequests,
     /// The API server is not available, as it says.
@@ -31,7 +32,7 @@ impl Cut {
     fn action(self) -> Action {
         let refusal = |code, reason, retry_after| Action::Refuse(Refusal { code, reason, retry_after });
         match self {
-            Self::KilledBefore => Action::Hold,
+            Self::KilledBefore | Self::Away => Action::Hold,
             Self::KilledAfter => Action::HoldAnswer,
             Self::Lost => Action::Lose,
             Self::AnswerLost => Action::LoseAnswer,
@@ -44,20 +45,6 @@ impl Cut {
     fn kills(self) -> bool {
         matches!(self, Self::KilledBefore | Self::KilledAfter)
     }
-}
-
-/// The project, and every scenario without a fault.
-async fn references() -> &'static (Project, Vec<Reference>) {
-    static REFERENCES: OnceCell<(Project, Vec<Reference>)> = OnceCell::const_new();
-    let make = || async {
-        let project = Project::new();
-        let mut references = Vec::new();
-        for scenario in scenarios() {
-            references.push(reference(scenario, &project).await);
-        }
-        (project, references)
-    };
-    REFERENCES.get_or_init(make).await
 }
 
 /// Tries the cuts at every write of every scenario.
@@ -90,6 +77,11 @@ async fn run(project: &Project, reference: &Reference, write: String, place: usi
         run.kill();
         run.start_operator().await;
     }
+    if cut == Cut::Away {
+        run.proxy.go_away();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        run.proxy.come_back();
+    }
     run.finish(reference).await;
 }
 
@@ -101,6 +93,11 @@ async fn killed_at_any_write_and_started_again_it_reaches_the_same_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_a_write_or_its_answer_is_lost_it_reaches_the_same_end() {
     cut_at_every_write(10, &[Cut::Lost, Cut::AnswerLost]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_the_api_server_goes_away_at_a_write_it_reaches_the_same_end() {
+    cut_at_every_write(5, &[Cut::Away]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,6 +55,14 @@ impl Namespace {
         Self { client, name: name.to_owned() }
     }
 
+    /// Deletes it, and waits until it has gone.
+    pub(crate) async fn end(&self) {
+        let api: Api<DynamicObject> = Api::all_with(self.client.clone(), &resource("Namespace"));
+        api.delete(&self.name, &DeleteParams::default()).await.unwrap();
+        let gone = || async { api.get_opt(&self.name).await.unwrap().is_none().then_some(()) };
+        eventually(&format!("the end of namespace {}", self.name), gone).await;
+    }
+
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
         match kind {
             "ClusterRole"
