@@ -1,14 +1,13 @@
 //! Which kinds the API server serves. Read when first asked for and kept; forgotten when a call shows it to be wrong.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResource;
-use kube::core::discovery::v2::APIGroupDiscovery;
 use kube::core::{ApiResource, GroupVersionKind};
+use tokio::sync::Notify;
 
 use crate::cluster::{Cluster, Error};
-use crate::render::{Capabilities, KubeVersion};
 
 /// A kind as it is served.
 #[derive(Clone, Debug, PartialEq)]
@@ -33,12 +32,13 @@ pub struct Discovery {
     known: Arc<Mutex<BTreeMap<String, Kinds>>>,
     /// The versions of each group, the preferred one first.
     versions: Arc<Mutex<BTreeMap<String, Vec<String>>>>,
+    doubts: Arc<Notify>,
 }
 
 impl Discovery {
     /// Nothing is known yet, and no call is made.
     pub fn new(cluster: Cluster) -> Self {
-        Self { cluster, known: Arc::default(), versions: Arc::default() }
+        Self { cluster, known: Arc::default(), versions: Arc::default(), doubts: Arc::default() }
     }
 
     /// How `gvk` is served.
@@ -95,30 +95,20 @@ impl Discovery {
         self.versions.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What templates see of the cluster: its version and everything it serves.
-    ///
-    /// # Errors
-    /// That of a call.
-    pub async fn capabilities(&self) -> Result<Capabilities, Error> {
-        let client = self.cluster.client();
-        let version = || "read the version of the API server".to_owned();
-        let info = self.cluster.call(version, client.apiserver_version()).await?;
-        let core = || "read the core kinds".to_owned();
-        let core = self.cluster.call(core, client.list_core_api_versions_aggregated()).await?;
-        let groups = || "read the API groups".to_owned();
-        let groups = self.cluster.call(groups, client.list_api_groups_aggregated()).await?;
-        let version = KubeVersion::parse(&info.git_version).unwrap_or_else(|| KubeVersion {
-            normalized: format!("v{}.{}.0", info.major, info.minor),
-            version: info.git_version,
-            major: info.major,
-            minor: info.minor,
-        });
-        Ok(Capabilities::new(version, api_versions(core.items.iter().chain(&groups.items))))
-    }
-
-    /// Forgets a group version: a call has shown that what is known of it is no longer true.
+    /// Forgets a group version: something has shown that what is known of it is no longer true.
     pub fn forget(&self, api_version: &str) {
         self.known().remove(api_version);
+        self.versions().remove(api_version.rsplit_once('/').map_or("", |(group, _)| group));
+    }
+
+    /// What is served has changed, or will in a moment: somebody should look.
+    pub fn doubt(&self) {
+        self.doubts.notify_one();
+    }
+
+    /// Waits until somebody doubts what is known.
+    pub async fn doubted(&self) {
+        self.doubts.notified().await;
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Kinds>> {
@@ -142,23 +132,6 @@ impl Discovery {
             Err(error) => Err(error),
         }
     }
-}
-
-/// `apps/v1` and, for each of its kinds, `apps/v1/Deployment`: what `.Capabilities.APIVersions` holds (Helm v4.3.1,
-/// `GetVersionSet`).
-fn api_versions<'a>(groups: impl Iterator<Item = &'a APIGroupDiscovery>) -> BTreeSet<String> {
-    let mut served = BTreeSet::new();
-    for group in groups {
-        let name = group.metadata.as_ref().and_then(|metadata| metadata.name.as_deref()).unwrap_or_default();
-        for version in &group.versions {
-            let version_name = version.version.as_deref().unwrap_or_default();
-            let api_version = if name.is_empty() { version_name.to_owned() } else { format!("{name}/{version_name}") };
-            let kinds = version.resources.iter().filter_map(|resource| resource.response_kind.as_ref()?.kind.as_ref());
-            served.extend(kinds.map(|kind| format!("{api_version}/{kind}")));
-            served.insert(api_version);
-        }
-    }
-    served
 }
 
 fn kinds(api_version: &str, resources: &[APIResource]) -> BTreeMap<String, Arc<Served>> {

@@ -9,8 +9,10 @@ pub mod discovery;
 mod error;
 pub mod events;
 pub mod lease;
+pub mod lookup;
 pub mod objects;
 pub mod records;
+pub mod survey;
 mod tenure;
 pub mod world;
 

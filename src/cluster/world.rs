@@ -1,103 +1,164 @@
 //! The world that templates see when they are rendered for a resource.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use k8s_openapi::jiff::Timestamp;
-use kube::core::GroupVersionKind;
-use kube::core::params::ListParams;
-use kube::{Api, core::DynamicObject};
-use rand::Rng as _;
+use rand::rngs::StdRng;
+use rand::{Rng as _, RngExt as _, SeedableRng as _};
 use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
 use tokio::runtime::Handle;
 
 use crate::cluster::discovery::{Discovery, Served};
-use crate::cluster::objects::Target;
+use crate::cluster::lookup::{Contents, Lookup};
 use crate::cluster::{Cluster, Error};
 use crate::functions::World;
 
-/// Where a resource's templates may look.
+/// Whether objects of a kind in a namespace, empty for all of them, may be looked up.
+pub type Permits = dyn Fn(&Served, &str) -> bool + Send;
+
+/// What of the cluster templates may see.
+pub struct Sight {
+    /// Which objects may be looked up.
+    pub permits: Box<Permits>,
+    /// Whether by a text that `tpl` renders too.
+    pub in_tpl: bool,
+}
+
+/// Clock and chance of a render. Two renders with the same see the same, file by file.
 #[derive(Clone, Debug)]
-pub enum Scope {
-    /// A namespaced resource: its own namespace and cluster-scoped kinds.
-    Namespace(String),
-    /// A cluster-scoped resource: everything but Secrets.
-    Cluster,
+pub struct Chance {
+    now: Timestamp,
+    seed: [u8; 32],
+}
+
+impl Chance {
+    /// This time, and randomness that nobody has seen.
+    pub fn draw() -> Self {
+        Self { now: Timestamp::now(), seed: rand::rng().random() }
+    }
+
+    /// What a file draws does not depend on what other files drew.
+    fn of_file(&self, path: &str) -> StdRng {
+        StdRng::from_seed(Sha256::new().chain_update(self.seed).chain_update(path).finalize().into())
+    }
+}
+
+/// Why a look-up was answered as if there were nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Denied {
+    /// The watch's `lookup` does not permit it.
+    Rule,
+    /// It was asked for by a text that `tpl` renders.
+    Tpl,
+    /// The API server does not permit it.
+    Forbidden,
+}
+
+/// What templates looked up.
+#[derive(Debug, Default)]
+pub struct Looked {
+    /// What was read, by what was asked for.
+    pub found: BTreeMap<Lookup, Contents>,
+    /// Whether the kinds that were asked for are served: `apps/v1/Deployment`.
+    pub served: BTreeMap<String, bool>,
+    /// Look-ups that were answered with nothing because they are not permitted.
+    pub denied: BTreeMap<Lookup, Denied>,
+    /// The call that a look-up failed with.
+    pub failed: Option<Error>,
 }
 
 /// The cluster, the clock and chance. Its look-ups block the thread: renders have threads of their own.
-#[derive(Debug)]
 pub struct ClusterWorld {
     cluster: Cluster,
     discovery: Discovery,
     runtime: Handle,
-    scope: Scope,
+    sight: Sight,
+    chance: Chance,
+    random: RefCell<StdRng>,
     start: Instant,
     /// How long calls took.
     waited: Cell<Duration>,
+    looked: RefCell<Looked>,
+    /// Answers given: a render sees one state of an object.
+    answers: RefCell<BTreeMap<Lookup, Json>>,
 }
 
 impl ClusterWorld {
-    /// The world as `scope` may see it; calls run on `runtime`.
-    pub fn new(cluster: Cluster, discovery: Discovery, runtime: Handle, scope: Scope) -> Self {
-        Self { cluster, discovery, runtime, scope, start: Instant::now(), waited: Cell::new(Duration::ZERO) }
+    /// The world within `sight`; calls run on `runtime`.
+    pub fn new(cluster: Cluster, discovery: Discovery, runtime: Handle, sight: Sight, chance: Chance) -> Self {
+        Self {
+            cluster,
+            discovery,
+            runtime,
+            sight,
+            random: RefCell::new(chance.of_file("")),
+            chance,
+            start: Instant::now(),
+            waited: Cell::default(),
+            looked: RefCell::default(),
+            answers: RefCell::default(),
+        }
     }
 
-    async fn find(&self, gvk: &GroupVersionKind, namespace: &str, name: &str) -> Result<Json, Error> {
-        let served = match self.discovery.resolve(gvk).await {
+    /// What has been looked up until now.
+    pub fn take_looked(&self) -> Looked {
+        self.looked.take()
+    }
+
+    async fn find(&self, mut lookup: Lookup) -> Result<Json, Error> {
+        let kind = format!("{}/{}", lookup.api_version, lookup.kind);
+        let served = match self.discovery.resolve(&lookup.gvk()).await {
             Ok(served) => served,
             // As in Helm, what is not served is not there.
-            Err(Error::NotServed { .. }) => return Ok(json!({})),
+            Err(Error::NotServed { .. }) => {
+                self.looked.borrow_mut().served.insert(kind, false);
+                return Ok(json!({}));
+            }
             Err(error) => return Err(error),
         };
-        if !self.may_see(&served, namespace) {
-            return Ok(json!({}));
+        self.looked.borrow_mut().served.insert(kind, true);
+        if !served.namespaced {
+            lookup.namespace.clear();
         }
-        if name.is_empty() {
-            return self.list(&served, namespace).await;
+        if !(self.sight.permits)(&served, &lookup.namespace) {
+            return Ok(self.deny(lookup, Denied::Rule));
         }
-        let target = Target { served: &served, namespace, name };
-        Ok(self.cluster.get(target).await?.unwrap_or_else(|| json!({})))
-    }
-
-    async fn list(&self, served: &Served, namespace: &str) -> Result<Json, Error> {
-        let client = self.cluster.client();
-        let api: Api<DynamicObject> = match (served.namespaced, namespace) {
-            (true, namespace) if !namespace.is_empty() => Api::namespaced_with(client, namespace, &served.resource),
-            _ => Api::all_with(client, &served.resource),
+        if let Some(answer) = self.answers.borrow().get(&lookup) {
+            return Ok(answer.clone());
+        }
+        let found = match self.cluster.look_up(&served, &lookup).await {
+            Err(error) if error.is_forbidden() => self.deny(lookup.clone(), Denied::Forbidden),
+            found => found?,
         };
-        let params = ListParams::default();
-        let what = || format!("list `{}` for a template", served.resource.plural);
-        let list = self.cluster.call(what, api.list(&params)).await?;
-        let items = list.items.into_iter().filter_map(|item| serde_json::to_value(item).ok());
-        Ok(json!({
-            "apiVersion": served.resource.api_version,
-            "kind": format!("{}List", served.resource.kind),
-            "metadata": {"resourceVersion": list.metadata.resource_version},
-            "items": items.collect::<Vec<_>>(),
-        }))
+        self.looked.borrow_mut().found.insert(lookup.clone(), Contents::of(&lookup, &found));
+        self.answers.borrow_mut().insert(lookup, found.clone());
+        Ok(found)
     }
 
-    fn may_see(&self, served: &Served, namespace: &str) -> bool {
-        let is_secret = served.resource.group.is_empty() && served.resource.kind == "Secret";
-        match &self.scope {
-            Scope::Namespace(own) => !served.namespaced || namespace == own,
-            Scope::Cluster => !is_secret,
-        }
+    fn deny(&self, lookup: Lookup, why: Denied) -> Json {
+        self.looked.borrow_mut().denied.insert(lookup, why);
+        json!({})
     }
 }
 
 impl World for ClusterWorld {
     fn now(&self) -> Timestamp {
-        Timestamp::now()
+        self.chance.now
     }
 
     fn elapsed(&self) -> Option<Duration> {
         Some(self.start.elapsed().saturating_sub(self.waited.get()))
     }
 
+    fn begin(&self, path: &str) {
+        self.random.replace(self.chance.of_file(path));
+    }
+
     fn random(&self, buffer: &mut [u8]) {
-        rand::rng().fill_bytes(buffer);
+        self.random.borrow_mut().fill_bytes(buffer);
     }
 
     fn resolve_host(&self, _name: &str) -> Option<String> {
@@ -106,11 +167,26 @@ impl World for ClusterWorld {
     }
 
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Json, String> {
-        let (group, version) = api_version.rsplit_once('/').unwrap_or(("", api_version));
-        let gvk = GroupVersionKind::gvk(group, version, kind);
+        let lookup = lookup(api_version, kind, namespace, name);
         let start = Instant::now();
-        let found = self.runtime.block_on(self.find(&gvk, namespace, name));
+        let found = self.runtime.block_on(self.find(lookup));
         self.waited.set(self.waited.get() + start.elapsed());
-        found.map_err(|error| error.message())
+        found.map_err(|error| {
+            let message = error.message();
+            self.looked.borrow_mut().failed = Some(error);
+            message
+        })
     }
+
+    fn lookup_in_tpl(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Json, String> {
+        if self.sight.in_tpl {
+            return self.lookup(api_version, kind, namespace, name);
+        }
+        Ok(self.deny(lookup(api_version, kind, namespace, name), Denied::Tpl))
+    }
+}
+
+fn lookup(api_version: &str, kind: &str, namespace: &str, name: &str) -> Lookup {
+    let text = str::to_owned;
+    Lookup { api_version: text(api_version), kind: text(kind), namespace: text(namespace), name: text(name) }
 }

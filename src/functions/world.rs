@@ -20,6 +20,9 @@ pub trait World {
         None
     }
 
+    /// The template file `path` is about to be rendered.
+    fn begin(&self, _path: &str) {}
+
     /// Fills `buffer` with random bytes. Everything random in a render comes from here.
     fn random(&self, buffer: &mut [u8]);
 
@@ -32,6 +35,21 @@ pub trait World {
     /// # Errors
     /// The text of the error that the template shows.
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<serde_json::Value, String>;
+
+    /// As [`World::lookup`], asked for by a text that `tpl` renders, or by what that text includes. Such a text may be a
+    /// value that a user wrote.
+    ///
+    /// # Errors
+    /// As [`World::lookup`].
+    fn lookup_in_tpl(
+        &self,
+        api_version: &str,
+        kind: &str,
+        namespace: &str,
+        name: &str,
+    ) -> Result<serde_json::Value, String> {
+        self.lookup(api_version, kind, namespace, name)
+    }
 }
 
 /// What [`Engine::host`] must be for the functions of this module.

@@ -78,6 +78,7 @@ pub(super) fn unregistered() -> Metrics {
         catalog_in_force: Gauge::default(),
         catalog_loaded_at: Gauge::default(),
         forbidden: Family::default(),
+        lookups_denied: Family::default(),
         registry: Arc::default(),
         samplers: Samplers::default(),
     }
@@ -208,4 +209,5 @@ fn register_ours(registry: &mut Registry, m: &Metrics) {
         m.catalog_loaded_at.clone(),
     );
     ours.register("forbidden", "API calls refused for lack of rights", m.forbidden.clone());
+    ours.register("lookups_denied", "Look-ups answered as if there were nothing", m.lookups_denied.clone());
 }

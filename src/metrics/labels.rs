@@ -172,6 +172,15 @@ pub struct Forbidden {
     pub verb: String,
 }
 
+/// Labels of `chart_operator_lookups_denied_total`: a look-up that was answered as if there were nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct DeniedLookup {
+    /// Name of the controller.
+    pub controller: String,
+    /// Who does not permit it: `rule`, `tpl` or `forbidden`.
+    pub reason: &'static str,
+}
+
 /// Labels of `chart_operator_render_budget_exceeded_total`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct Budget {

@@ -24,8 +24,8 @@ use prometheus_client::registry::Registry;
 
 pub use families::{Counters, Gauges, Histograms, Seconds};
 pub use labels::{
-    Budget, Build, Drift, Forbidden, Lease, OfController, Outcome, Queue, QueueDepth, Reconcile, Reconciled, Reload,
-    Render, Request, Resource, Write,
+    Budget, Build, DeniedLookup, Drift, Forbidden, Lease, OfController, Outcome, Queue, QueueDepth, Reconcile,
+    Reconciled, Reload, Render, Request, Resource, Write,
 };
 pub use process::Process;
 
@@ -89,6 +89,8 @@ pub struct Metrics {
     pub catalog_loaded_at: Gauge,
     /// `chart_operator_forbidden_total`.
     pub forbidden: Counters<Forbidden>,
+    /// `chart_operator_lookups_denied_total`.
+    pub lookups_denied: Counters<DeniedLookup>,
     registry: Arc<Registry>,
     samplers: Samplers,
 }

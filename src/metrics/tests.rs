@@ -115,6 +115,7 @@ fn our_counters_and_the_process_have_their_names() {
     metrics.catalog_reloads.get_or_create(&Reload { result: Outcome::Error }).inc();
     let forbidden = Forbidden { group: String::new(), resource: "pods".into(), verb: "list".into() };
     metrics.forbidden.get_or_create(&forbidden).inc();
+    metrics.lookups_denied.get_or_create(&DeniedLookup { controller: "c".into(), reason: "rule" }).inc();
     metrics.budget_exceeded.get_or_create(&Budget { budget: "steps", controller: "c".into() }).inc();
     let request = Request { code: "200".into(), host: "10.0.0.1:443".into(), method: "GET".into() };
     metrics.requests.get_or_create(&request).inc();
@@ -128,6 +129,7 @@ fn our_counters_and_the_process_have_their_names() {
     chart_operator_drift_corrections_total{manager="argo"} 1
     chart_operator_drift_corrections_total{manager="kubectl {edit} 1"} 1
     chart_operator_forbidden_total{group="",resource="pods",verb="list"} 1
+    chart_operator_lookups_denied_total{controller="c",reason="rule"} 1
     chart_operator_render_budget_exceeded_total{budget="steps",controller="c"} 1
     chart_operator_renders_total{controller="c",result="success"} 1
     chart_operator_writes_avoided_total{controller="c"} 1e+06

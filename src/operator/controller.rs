@@ -133,7 +133,7 @@ async fn serve(
     controller.metrics.queue_depth.set(0);
     drop(watches);
     passes.join_all().await;
-    resources::forget_all(&station.context, &controller);
+    resources::forget_all(&station.context, &controller).await;
     ended
 }
 

@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::Api;
 use kube::core::DynamicObject;
+use serde_json::Value as Json;
 use tokio::sync::watch;
 
 use crate::cluster::Cluster;
 use crate::cluster::discovery::Served;
+use crate::cluster::lookup::Lookup;
 use crate::operator::follow::{Followed, Follower, Streaming, follow};
 use crate::operator::hooks::Hooks;
+use crate::operator::looks::Looks;
 use crate::reconcile::{Context, WatchState, Watching, known};
 use crate::release::{ObjectId, labels};
 
@@ -32,13 +35,15 @@ pub(crate) struct Dependents {
     namespaces: Option<Vec<String>>,
     streaming: Streaming,
     running: Mutex<BTreeMap<Watched, watch::Receiver<WatchState>>>,
+    looks: Looks,
     /// Set once, when the context that needs us exists.
     context: std::sync::OnceLock<std::sync::Weak<Context>>,
 }
 
 impl Dependents {
     pub(crate) fn new(cluster: Cluster, namespaces: Option<Vec<String>>, streaming: Streaming) -> Self {
-        Self { cluster, namespaces, streaming, running: Mutex::default(), context: std::sync::OnceLock::new() }
+        let looks = Looks::new(cluster.clone(), namespaces.is_none(), streaming.clone());
+        Self { cluster, namespaces, streaming, running: Mutex::default(), looks, context: std::sync::OnceLock::new() }
     }
 
     /// Tells where events go.
@@ -63,8 +68,14 @@ impl Dependents {
             Of::Owned => format!("{},{}", labels::PART_OF, labels::CHART),
             Of::Hooks => labels::HOOK_OF.to_owned(),
         });
-        let followed =
-            Followed { cluster: self.cluster.clone(), api, labels, source, streaming: self.streaming.clone() };
+        let followed = Followed {
+            cluster: self.cluster.clone(),
+            api,
+            labels,
+            fields: None,
+            source,
+            streaming: self.streaming.clone(),
+        };
         let (served, namespace) = (Arc::clone(served), namespace.to_owned());
         match of {
             Of::Owned => {
@@ -84,6 +95,16 @@ impl Watching for Dependents {
 
     fn ensure_hooks(&self, served: &Arc<Served>) -> Vec<watch::Receiver<WatchState>> {
         self.ensure_all(served, Of::Hooks)
+    }
+
+    fn look(&self, served: &Arc<Served>) {
+        if let Some(context) = self.context.get() {
+            self.looks.adjust(context, served);
+        }
+    }
+
+    fn looking(&self, lookup: &Lookup) -> Option<watch::Receiver<WatchState>> {
+        self.looks.state(lookup)
     }
 }
 
@@ -130,6 +151,13 @@ impl Owned {
         }
     }
 
+    /// Tells those who have looked the object up.
+    fn show(&self, context: &Context, id: &ObjectId, object: Option<&Json>) {
+        let (namespace, name) = (id.namespace.clone(), id.name.clone());
+        let (api_version, kind) = (self.served.resource.api_version.clone(), id.kind.clone());
+        context.wake_readers(context.lookups.saw(&Lookup { api_version, kind, namespace, name }, object));
+    }
+
     fn is_mine(&self, id: &ObjectId) -> bool {
         let resource = &self.served.resource;
         id.group == resource.group
@@ -151,6 +179,7 @@ impl Follower for Owned {
         let set = object.metadata.labels.as_ref().and_then(|labels| labels.get(labels::PART_OF)).cloned();
         let (Some(set), Ok(object)) = (set, serde_json::to_value(object)) else { return };
         context.wake(context.objects.observe(&id, &set, &known(&object)));
+        self.show(&context, &id, Some(&object));
     }
 
     fn deleted(&mut self, object: DynamicObject) {
@@ -158,12 +187,14 @@ impl Follower for Owned {
         let id = self.id(&object);
         let version = object.metadata.resource_version.unwrap_or_default();
         context.wake(context.objects.lose(&id, Some(&version)));
+        self.show(&context, &id, None);
     }
 
     fn listed(&mut self) {
         let Some(context) = self.context.upgrade() else { return };
         for id in std::mem::take(&mut self.unseen) {
             context.wake(context.objects.lose(&id, None));
+            self.show(&context, &id, None);
         }
     }
 }

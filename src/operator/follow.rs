@@ -47,9 +47,10 @@ impl Default for Streaming {
 }
 
 impl Streaming {
-    fn config(&self, labels: Option<&str>) -> watcher::Config {
+    fn config(&self, followed: &Followed) -> watcher::Config {
         let config = watcher::Config::default().timeout(WATCH_SECONDS);
-        let config = labels.into_iter().fold(config, watcher::Config::labels);
+        let config = followed.labels.iter().fold(config, |config, labels| config.labels(labels));
+        let config = followed.fields.iter().fold(config, |config, fields| config.fields(fields));
         if self.0.load(Ordering::Relaxed) { config.streaming_lists() } else { config.page_size(PAGE) }
     }
 
@@ -66,6 +67,8 @@ pub(crate) struct Followed {
     pub(crate) cluster: Cluster,
     pub(crate) api: Api<DynamicObject>,
     pub(crate) labels: Option<String>,
+    /// A selector of fields.
+    pub(crate) fields: Option<String>,
     /// For the log, such as `apps/v1 Deployment`.
     pub(crate) source: String,
     pub(crate) streaming: Streaming,
@@ -107,7 +110,7 @@ async fn until_error(
     follower: &mut impl Follower,
     state: &watch::Sender<WatchState>,
 ) -> Option<watcher::Error> {
-    let config = followed.streaming.config(followed.labels.as_deref());
+    let config = followed.streaming.config(followed);
     let mut events = std::pin::pin!(watcher(followed.api.clone(), config));
     while let Some(event) = events.next().await {
         match event {

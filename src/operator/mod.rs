@@ -6,6 +6,8 @@ mod dependents;
 mod fleet;
 mod follow;
 mod hooks;
+mod kinds;
+mod looks;
 pub mod options;
 pub mod preview;
 mod resources;
@@ -20,6 +22,7 @@ use crate::cluster::Cluster;
 use crate::cluster::client;
 use crate::cluster::discovery::Discovery;
 use crate::cluster::lease::Candidate;
+use crate::cluster::survey::Survey;
 use crate::health::Gate;
 use crate::metrics::{self, Metrics};
 use crate::operator::controller::Station;
@@ -116,39 +119,40 @@ pub async fn run(
 async fn start(options: &RunOptions, running: &Running) -> Option<(Arc<Context>, Streaming)> {
     let Running { cluster, metrics, gate, stop } = running;
     let discovery = Discovery::new(cluster.clone());
-    let capabilities = first_capabilities(&discovery, gate, stop.clone()).await?;
+    let mut survey = Survey::new(cluster.clone());
+    let capabilities = first_capabilities(&mut survey, gate, stop.clone()).await?;
+    let (capabilities, seen) = watch::channel(Arc::new(capabilities));
     let streaming = Streaming::default();
     let dependents = Arc::new(Dependents::new(cluster.clone(), options.namespaces.clone(), streaming.clone()));
     let context = Arc::new(Context::new(Shared {
         operator: cluster.clone(),
         namespace: client::own_namespace().unwrap_or_else(|| cluster.default_namespace().to_owned()),
         discovery,
-        capabilities,
+        capabilities: seen,
         metrics: metrics.clone(),
         watching: Arc::clone(&dependents) as _,
         reconcile_period: options.reconcile_period,
         suppress_override_values: options.suppress_override_values,
     }));
     dependents.attach(&context);
+    tokio::spawn(kinds::follow(survey, capabilities, Arc::downgrade(&context)));
     Some((context, streaming))
 }
 
 /// What the cluster serves, waited for: the API server may come up after us.
-async fn first_capabilities(
-    discovery: &Discovery,
-    gate: &Gate,
-    stop: watch::Receiver<bool>,
-) -> Option<watch::Receiver<Arc<Capabilities>>> {
+async fn first_capabilities(survey: &mut Survey, gate: &Gate, stop: watch::Receiver<bool>) -> Option<Capabilities> {
     const CHECK: &str = "apiserver";
     let mut reported = false;
     loop {
-        match discovery.capabilities().await {
-            Ok(capabilities) => {
+        match survey.look().await {
+            // Only after a first answer.
+            Ok(None) => {}
+            Ok(Some(capabilities)) => {
                 gate.ready(CHECK);
                 if reported {
                     tracing::info!(target: "setup", "API server answers");
                 }
-                return Some(watch::channel(Arc::new(capabilities)).1);
+                return Some(capabilities);
             }
             Err(error) => {
                 let message = error.message();

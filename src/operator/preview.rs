@@ -10,7 +10,9 @@ use tokio::sync::watch;
 
 use crate::catalog::{Catalog, Entry};
 use crate::cluster::discovery::{Discovery, Served};
+use crate::cluster::lookup::Lookup;
 use crate::cluster::objects::Target;
+use crate::cluster::survey::Survey;
 use crate::cluster::{Cluster, Error};
 use crate::metrics::Metrics;
 use crate::reconcile::preview::{Difference, preview};
@@ -47,7 +49,8 @@ pub async fn previews(
     wanted: &Wanted,
 ) -> Result<Vec<Previewed>, Error> {
     let discovery = Discovery::new(cluster.clone());
-    let capabilities = watch::channel(Arc::new(discovery.capabilities().await?)).1;
+    let capabilities = Survey::new(cluster.clone()).look().await?.unwrap_or_default();
+    let capabilities = watch::channel(Arc::new(capabilities)).1;
     let listing = Arc::new(Listing::new(cluster.clone()));
     let context = Arc::new(Context::new(Shared {
         namespace: cluster.default_namespace().to_owned(),
@@ -157,6 +160,14 @@ impl Watching for Listing {
     /// Nothing is run for a preview.
     fn ensure_hooks(&self, _served: &Arc<Served>) -> Vec<watch::Receiver<WatchState>> {
         Vec::new()
+    }
+
+    fn look(&self, _served: &Arc<Served>) {
+        // What was looked up is read once more.
+    }
+
+    fn looking(&self, _lookup: &Lookup) -> Option<watch::Receiver<WatchState>> {
+        None
     }
 }
 

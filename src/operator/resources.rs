@@ -61,6 +61,7 @@ pub(crate) fn watch(station: &Station, entry: &Entry, controller: &Arc<Controlle
             cluster: station.context.operator.clone(),
             api,
             labels: selector(station, entry),
+            fields: None,
             source: format!("{} {}", resource.api_version, resource.kind),
             streaming: station.streaming.clone(),
         };
@@ -105,11 +106,11 @@ async fn report_health(gate: Gate, check: String, mut states: watch::Receiver<Wa
 }
 
 /// Forgets all resources of a controller that has ended. Nothing of them is torn down.
-pub(crate) fn forget_all(context: &Context, controller: &Arc<Controller>) {
+pub(crate) async fn forget_all(context: &Context, controller: &Arc<Controller>) {
     for key in controller.resources.keys() {
         context.metrics.resource_created_at.remove(&labels(controller, &key));
     }
-    context.dismiss(controller);
+    context.dismiss(controller).await;
 }
 
 fn labels(controller: &Controller, key: &Key) -> ResourceLabels {

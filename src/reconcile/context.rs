@@ -10,14 +10,18 @@ use tokio::sync::watch;
 use crate::catalog::Entry;
 use crate::cluster::Cluster;
 use crate::cluster::discovery::{Discovery, Served};
+use crate::cluster::lookup::Lookup;
 use crate::metrics::{self, Metrics};
+use crate::reconcile::desire::{Kept, Unrendered};
 use crate::reconcile::drift::Drifts;
 use crate::reconcile::history::{Failed, History, UnderWay};
 use crate::reconcile::hook_ends::HookEnds;
 use crate::reconcile::looks::Looks;
+use crate::reconcile::lookups::Lookups;
 use crate::reconcile::objects::{Objects, SetId};
 use crate::reconcile::queue::Queue;
 use crate::reconcile::resource::{Key, Resources};
+use crate::reconcile::trace::Trace;
 use crate::release::contention::{Contention, Verdict};
 use crate::release::plan::Applied;
 use crate::release::{Digest, Gvk, ObjectId};
@@ -34,13 +38,19 @@ pub enum WatchState {
     Failing(String),
 }
 
-/// Starts watches on owned kinds.
+/// Starts watches on owned kinds, and on what was looked up.
 pub trait Watching: Send + Sync {
     /// Sees to it that objects of the kind are watched. One state for each watch that this takes.
     fn ensure(&self, served: &Arc<Served>) -> Vec<watch::Receiver<WatchState>>;
 
     /// As [`Watching::ensure`], for objects of hooks.
     fn ensure_hooks(&self, served: &Arc<Served>) -> Vec<watch::Receiver<WatchState>>;
+
+    /// Sees to it that of the kind exactly what [`Lookups::covers`] says is watched for look-ups.
+    fn look(&self, served: &Arc<Served>);
+
+    /// The state of the watch that shows `lookup`; `None` where there is none.
+    fn looking(&self, lookup: &Lookup) -> Option<watch::Receiver<WatchState>>;
 }
 
 /// What all passes share.
@@ -60,6 +70,8 @@ pub struct Context {
     pub objects: Objects,
     /// What has been seen of hooks' objects.
     pub hooks: HookEnds,
+    /// What renders have looked up.
+    pub lookups: Lookups,
     /// Watches on their kinds.
     pub watching: Arc<dyn Watching>,
     /// Passes come at least this often; `None`: only when something changes.
@@ -105,6 +117,7 @@ impl Context {
             metrics: shared.metrics,
             objects: Objects::default(),
             hooks: HookEnds::default(),
+            lookups: Lookups::default(),
             watching: shared.watching,
             reconcile_period: shared.reconcile_period,
             suppress_override_values: shared.suppress_override_values,
@@ -128,16 +141,38 @@ impl Context {
     }
 
     /// Forgets a set whose resource is gone.
-    pub(crate) fn unregister(&self, set: &str) {
+    pub(crate) async fn unregister(&self, set: &str) {
         lock(&self.owners).remove(set);
         self.objects.forget_wishes(set);
         self.looks.forget(set);
         self.hooks.forget(set);
+        let changed = self.lookups.forget(&set.into());
+        self.look(changed).await;
+    }
+
+    /// All resources that may own objects.
+    pub(crate) fn owners(&self) -> Vec<(Arc<Controller>, Key)> {
+        lock(&self.owners).values().cloned().collect()
+    }
+
+    /// The resource that `set` belongs to.
+    pub(crate) fn owner(&self, set: &str) -> Option<(Arc<Controller>, Key)> {
+        lock(&self.owners).get(set).cloned()
     }
 
     /// Forgets whose sets those of `controller` were: it no longer works.
-    pub(crate) fn dismiss(&self, controller: &Arc<Controller>) {
-        lock(&self.owners).retain(|_, (owner, _)| !Arc::ptr_eq(owner, controller));
+    pub(crate) async fn dismiss(&self, controller: &Arc<Controller>) {
+        let mut sets = Vec::new();
+        lock(&self.owners).retain(|set, (owner, _)| {
+            let stays = !Arc::ptr_eq(owner, controller);
+            if !stays {
+                sets.push(Arc::clone(set));
+            }
+            stays
+        });
+        for set in sets {
+            self.look(self.lookups.forget(&set)).await;
+        }
     }
 
     /// The resource that `set` belongs to, for people: `Minimart shop/first`.
@@ -276,9 +311,22 @@ pub(crate) struct Memo {
     pub(crate) failed: Option<Failed>,
     /// The revision that is on its way, if it has a record.
     pub(crate) under_way: Option<UnderWay>,
+    /// What the last render asked, beside what is in `inputs`.
+    pub(crate) trace: Trace,
+    /// Digest of what the latest record holds: manifest, values and chart.
+    pub(crate) output: Option<Digest>,
+    /// What was rendered where that cannot be had again and no record holds it.
+    pub(crate) kept: Option<Arc<Kept>>,
+    /// Why the last render failed: it is not tried again before something else is asked for.
+    pub(crate) unrendered: Option<Arc<Unrendered>>,
 }
 
 impl Memo {
+    /// Whether it was made of no record because the resource had no finalizer.
+    pub(crate) fn is_provisional(&self) -> bool {
+        self.unrendered.as_ref().is_some_and(|unrendered| unrendered.unclaimed)
+    }
+
     /// The revision that runs; 0 where there is none.
     pub(crate) fn revision(&self) -> u32 {
         self.history.deployed().unwrap_or(0)

@@ -101,6 +101,7 @@ impl Pass<'_> {
         for version in versions.filter_map(|version| version.get("name")?.as_str()) {
             self.context.discovery.forget(&format!("{group}/{version}"));
         }
+        self.context.discovery.doubt();
     }
 
     /// Whether every kind that `definitions` define is served yet.

@@ -6,6 +6,7 @@ use crate::reconcile::context::Memo;
 use crate::reconcile::hooks::{Held, POLL};
 use crate::reconcile::pass::{Failure, Pass, log};
 use crate::reconcile::queue::Again;
+use crate::reconcile::trace::Trace;
 use crate::reconcile::work::{Begun, UNKNOWN};
 use crate::release::Digest;
 use crate::release::hook::run::Stage;
@@ -34,7 +35,7 @@ impl Pass<'_> {
         };
         let Some(mut record) = read else { return Ok(None) };
         if let Some(under_way) = under_way {
-            return Ok(Some(Begun { record, stage: under_way.stage }));
+            return Ok(Some(Begun { record, stage: under_way.stage, trace: Trace::default() }));
         }
         let hooks: Vec<_> = record.hooks.iter().map(Hook::from).collect();
         if [Event::PreDelete, Event::PostDelete].into_iter().all(|event| hook::of_event(&hooks, event).is_empty()) {
@@ -44,7 +45,7 @@ impl Pass<'_> {
         record.info.deleted = Some(Timestamp::now());
         "Deletion in progress (or silently failed)".clone_into(&mut record.info.description);
         let stage = Stage::first(Event::PreDelete);
-        let mut begun = Begun { record, stage };
+        let mut begun = Begun { record, stage, trace: Trace::default() };
         self.enter(memo, inputs(memo), &mut begun, stage).await?;
         Ok(Some(begun))
     }

@@ -2,29 +2,30 @@
 
 use std::collections::BTreeSet;
 use std::ops::Deref;
-use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::{Value as Json, json};
+use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
-use crate::cluster::world::{ClusterWorld, Scope as Sight};
 use crate::diagnostic::chain;
+use crate::reconcile::attempt::{Attempt, Terms, tells_revision};
 use crate::reconcile::context::Memo;
-use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
-use crate::reconcile::rendering::{self, Job, Rendered};
+use crate::reconcile::pass::{Cause, Failure, Pass, Refusal, ServedKinds, log};
+use crate::reconcile::rendering::{self, Rendered};
 use crate::reconcile::rules;
+use crate::reconcile::trace::Trace;
 use crate::release::operation::Operation;
 use crate::release::prepare::{self, Prepared};
-use crate::release::secret::Secrets;
 use crate::release::{Digest, Gvk, Scope, plan};
-use crate::render;
-use crate::template::Limit;
 use crate::watches::Crds;
 
 /// What was rendered, as it is sent.
 pub(crate) struct Desired {
     pub(crate) rendered: Rendered,
+    /// What was asked to render it.
+    pub(crate) trace: Trace,
+    /// On which terms it was rendered, if it was in this pass.
+    pub(crate) terms: Option<Terms>,
     pub(crate) plan: plan::Desired,
 }
 
@@ -41,67 +42,99 @@ impl Desired {
     }
 }
 
+/// What was rendered from `inputs`, where no record holds it.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    pub(crate) inputs: Digest,
+    pub(crate) attempt: Attempt,
+}
+
+/// Why nothing was rendered from `inputs`.
+#[derive(Debug)]
+pub(crate) struct Unrendered {
+    pub(crate) inputs: Digest,
+    pub(crate) trace: Trace,
+    pub(crate) refusal: Refusal,
+    /// Whether the resource had no finalizer then: what records there are was not asked.
+    pub(crate) unclaimed: bool,
+}
+
 impl Pass<'_> {
-    /// Digest of everything that what is rendered depends on.
+    /// Digest of what the chart is rendered from, but for what it asks while it is rendered.
     pub(crate) fn inputs(&self) -> Digest {
         let entry = &self.entry;
         let spec = self.resource.spec().unwrap_or(&Json::Null);
         let mut hash = Sha256::new();
         hash.update(entry.chart.digest);
         hash.update([u8::from(entry.watch.crds == Crds::CreateReplace)]);
-        let capabilities = self.context.capabilities.borrow().kube_version().version.clone();
         let (spec, overrides) = (spec.to_string(), entry.overrides.to_string());
         let rules = &entry.watch.rules;
-        for part in [&self.release.namespace, &self.release.name, &spec, &overrides, &capabilities, rules] {
+        for part in [&self.release.namespace, &self.release.name, &spec, &overrides, rules] {
             hash.update(part.len().to_le_bytes());
             hash.update(part);
         }
         Digest::of(hash.finalize())
     }
 
-    /// Renders the chart.
-    pub(crate) async fn desire(&self, memo: &Memo) -> Result<Rendered, Failure> {
-        let job = Job {
-            entry: Arc::clone(&self.entry),
-            capabilities: self.context.capabilities.borrow().clone(),
-            spec: self.resource.spec().cloned().unwrap_or_else(|| json!({})),
-            release: self.release.clone(),
-            revision: memo.history.next(),
-            operation: match memo.operation() {
-                Operation::Install => render::Operation::Install,
-                _ => render::Operation::Upgrade,
-            },
+    /// Digest of what a record of it would hold.
+    pub(crate) fn output(&self, rendered: &Rendered) -> Digest {
+        let mut hash = Sha256::new();
+        hash.update(self.entry.chart.digest);
+        hash.update(Digest::of_json(&rendered.config).0);
+        hash.update(&rendered.manifest);
+        for hook in &rendered.hooks {
+            for part in [&hook.path, &hook.manifest] {
+                hash.update(part.len().to_le_bytes());
+                hash.update(part);
+            }
+        }
+        Digest::of(hash.finalize())
+    }
+
+    /// What the chart renders now. From the same inputs comes the same: where chance, or objects of ours, had a part in it,
+    /// it is not rendered again.
+    pub(crate) async fn desire(&self, memo: &Memo, inputs: Digest, same: bool) -> Result<Attempt, Failure> {
+        if same && let Some(kept) = memo.kept.as_ref().filter(|kept| kept.inputs == inputs) {
+            return Ok(kept.attempt.clone());
+        }
+        let next = Terms::new(memo.history.next(), memo.operation());
+        let running = memo.history.deployed().filter(|_| memo.recorded == Some(inputs));
+        let Some(running) = running.filter(|_| tells_revision(&self.entry.chart)) else {
+            return self.try_render(memo, inputs, next).await;
         };
-        let (cluster, discovery) = (self.cluster.clone(), self.context.discovery.clone());
-        let runtime = tokio::runtime::Handle::current();
-        let sight = match self.resource.namespace() {
-            "" => Sight::Cluster,
-            namespace => Sight::Namespace(namespace.to_owned()),
+        // Only what would come out different as that very revision is another one.
+        let operation = if running == 1 { Operation::Install } else { Operation::Upgrade };
+        let again = Terms { chance: next.chance.clone(), ..Terms::new(running, operation) };
+        let attempt = self.try_render(memo, inputs, again).await?;
+        if memo.output == Some(self.output(&attempt.rendered)) {
+            return Ok(attempt);
+        }
+        self.try_render(memo, inputs, next).await
+    }
+
+    /// Renders; a failure that only the user can mend is remembered, and what was asked is followed.
+    async fn try_render(&self, memo: &Memo, inputs: Digest, terms: Terms) -> Result<Attempt, Failure> {
+        let fault = match self.render(terms).await {
+            Ok(attempt) => {
+                self.tell_denied(&attempt.trace, &memo.trace);
+                return Ok(attempt);
+            }
+            Err(fault) => fault,
         };
-        let start = std::time::Instant::now();
-        let render = move || {
-            let world = ClusterWorld::new(cluster, discovery, runtime, sight);
-            job.render(Rc::new(world)).map_err(|error| NotRendered { message: chain(&error), limit: error.limit() })
-        };
-        let rendered = match tokio::task::spawn_blocking(render).await {
-            Ok(rendered) => rendered,
-            Err(panic) => match panic.try_into_panic() {
-                // A bug of ours: the pass ends as if it had panicked itself.
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(cancelled) => Err(NotRendered { message: cancelled.to_string(), limit: None }),
-            },
-        };
-        self.count_render(&rendered, start.elapsed());
-        rendered.map_err(|fault| {
-            let cause = if fault.limit.is_some() { Cause::Budget } else { Cause::Render };
-            // Functions repeat what they were given.
-            let secrets = Secrets::of(self.resource.spec().unwrap_or(&Json::Null));
-            Failure::refused(cause, secrets.redact(&fault.message))
-        })
+        self.tell_denied(&fault.trace, memo.unrendered.as_ref().map_or(&memo.trace, |former| &former.trace));
+        // Reaching a limit may be a matter of how busy the machine is.
+        if let Some(refusal) = fault.refusal().filter(|refusal| refusal.cause == Cause::Render) {
+            self.follow(&fault.trace).await?;
+            let unrendered =
+                Unrendered { inputs, trace: fault.trace.clone(), refusal, unclaimed: !self.has_finalizer() };
+            self.controller.remember(&self.key, Memo { unrendered: Some(Arc::new(unrendered)), ..memo.clone() });
+        }
+        Err(fault.failure())
     }
 
     /// Makes the objects what is sent: names, namespaces, labels, owner.
-    pub(crate) fn prepare(&self, mut rendered: Rendered, served: &ServedKinds) -> Result<Desired, Failure> {
+    pub(crate) fn prepare(&self, attempt: Attempt, served: &ServedKinds) -> Result<Desired, Failure> {
+        let Attempt { mut rendered, trace, terms } = attempt;
         let context = rendering::context(&self.entry, &self.resource, self.release.clone());
         let scope = |gvk: &Gvk| {
             let served = served.get(gvk)?;
@@ -134,30 +167,10 @@ impl Pass<'_> {
             before: Vec::new(),
             after: Vec::new(),
         };
-        Ok(Desired { rendered, plan })
-    }
-
-    fn count_render(&self, rendered: &Result<Rendered, NotRendered>, took: std::time::Duration) {
-        use crate::metrics::{Budget, OfController, Outcome, Render};
-        let controller = self.controller.name.clone();
-        let result = if rendered.is_ok() { Outcome::Success } else { Outcome::Error };
-        self.context.metrics.renders.get_or_create(&Render { controller: controller.clone(), result }).inc();
-        if let Err(NotRendered { limit: Some(limit), .. }) = rendered {
-            let budget = Budget { budget: limit.name(), controller: controller.clone() };
-            self.context.metrics.budget_exceeded.get_or_create(&budget).inc();
-        }
-        self.context.metrics.render_seconds.get_or_create(&OfController { controller }).observe(took.as_secs_f64());
+        Ok(Desired { rendered, trace, terms, plan })
     }
 }
 
 pub(crate) fn refused(error: &crate::release::Error) -> Failure {
     Failure::refused(Cause::Render, chain(error))
-}
-
-/// Why nothing was rendered.
-struct NotRendered {
-    /// What the user is told.
-    message: String,
-    /// The limit that was reached, if that was it.
-    limit: Option<Limit>,
 }

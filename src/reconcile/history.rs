@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::records::Records;
 use crate::reconcile::context::Memo;
+use crate::reconcile::trace::Trace;
 use crate::release::Digest;
 use crate::release::hook::run::Stage;
 use crate::release::operation::Operation;
@@ -109,6 +110,8 @@ pub(crate) struct UnderWay {
     pub(crate) inputs: Digest,
     /// Which hooks run, or ran last.
     pub(crate) stage: Stage,
+    /// What was asked to render it.
+    pub(crate) trace: Trace,
     /// Its record as it is in the cluster; none if this process has not read it yet.
     pub(crate) record: Option<Arc<Record>>,
 }

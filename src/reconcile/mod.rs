@@ -4,6 +4,7 @@
 //! begun again; what it then finds leads to the same end. Passes over one resource never overlap; the queue sees to that.
 
 mod asked;
+mod attempt;
 mod below;
 mod carry_out;
 mod compact;
@@ -20,6 +21,7 @@ mod hook_ends;
 mod hooks;
 mod leave;
 mod looks;
+mod lookups;
 mod objects;
 mod observe;
 mod pass;
@@ -32,8 +34,10 @@ pub mod rendering;
 mod report;
 pub mod resource;
 pub mod rules;
+mod settle;
 mod takeover;
 mod teardown;
+mod trace;
 mod work;
 
 use std::panic::AssertUnwindSafe;
@@ -49,6 +53,7 @@ use crate::reconcile::resource::Key;
 
 pub use context::{Context, Controller, Shared, WatchState, Watching};
 pub use hook_ends::HookEnds;
+pub use lookups::{Cover, Lookups};
 pub use objects::{Known, known};
 
 /// Between two looks for a kind that a chart has just defined: the API server needs a moment.
@@ -57,7 +62,7 @@ const NOT_SERVED_RETRY: Duration = Duration::from_millis(200);
 /// Looks at one resource, and brings its objects to what its chart renders.
 pub async fn reconcile(context: &Arc<Context>, controller: &Arc<Controller>, key: &Key) -> Again {
     let Some(resource) = controller.resources.find(key) else {
-        Pass::forget(context, controller, key);
+        Pass::forget(context, controller, key).await;
         return Again::WhenAsked;
     };
     let pass = Pass::new(context, controller, key, resource);

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 
 use crate::readiness::cause::may_have_cause;
 use crate::readiness::{Readiness, readiness};
-use crate::release::plan::Live;
+use crate::release::plan::{Applied, Live};
 use crate::release::prepare::is_kept;
 use crate::release::{Digest, FIELD_MANAGER, ObjectId, projection};
 
@@ -43,6 +43,11 @@ pub fn known(object: &Json) -> Known {
 }
 
 impl Known {
+    /// Whether it is as it was sent and answered.
+    pub(crate) fn is(&self, applied: &Applied) -> bool {
+        self.live.uid == applied.uid && self.live.projection == Some(applied.projection) && !self.live.deleting
+    }
+
     /// Whether both are in the same state: only the version differs.
     fn is_same_state(&self, other: &Self) -> bool {
         let Live { uid, resource_version: _, projection, keep, deleting } = &self.live;
@@ -121,6 +126,11 @@ impl Objects {
         let state = self.lock();
         let objects = state.sets.get(set).into_iter().flatten();
         objects.filter_map(|object| Some((object.object_id()?, object.known()))).collect()
+    }
+
+    /// The set that `id` belongs to.
+    pub(crate) fn owner(&self, id: &ObjectId) -> Option<SetId> {
+        self.lock().owner(&id.to_string())
     }
 
     /// Objects for which `matches` holds, with their sets: what a new list of a watch has to show again.

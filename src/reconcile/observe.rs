@@ -19,7 +19,7 @@ use crate::release::plan::{Controller, Foreign, Observed};
 use crate::release::{Gvk, ReleaseId, labels, migrate};
 
 /// How long a first list of a kind is waited for; after that its objects are read one by one.
-const SYNC_DEADLINE: Duration = Duration::from_secs(10);
+pub(crate) const SYNC_DEADLINE: Duration = Duration::from_secs(10);
 
 /// How many objects are read at once.
 pub(crate) const IN_FLIGHT: usize = 16;

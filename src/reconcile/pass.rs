@@ -149,9 +149,9 @@ impl<'a> Pass<'a> {
     }
 
     /// Forgets a resource that is gone, or no longer selected.
-    pub(crate) fn forget(context: &Context, controller: &Controller, key: &Key) {
+    pub(crate) async fn forget(context: &Context, controller: &Controller, key: &Key) {
         controller.forget(key);
-        context.unregister(&applyset::id(&parent(&controller.entry().watch, key)));
+        context.unregister(&applyset::id(&parent(&controller.entry().watch, key))).await;
     }
 
     /// The pass itself.
@@ -176,16 +176,23 @@ impl<'a> Pass<'a> {
         if let (Goal::Rest, Some(failed)) = (goal, &failed) {
             return self.report(&memo, &memo, Progress::Failed(failed.clone())).await;
         }
+        if goal == Goal::Asked
+            && let Some(refusal) = self.still_unrendered(&memo, inputs).await?
+        {
+            return self.report(&memo, &memo, Progress::Refused(refusal)).await;
+        }
+        // What is kept or put back is not rendered.
+        let same = goal != Goal::Asked || self.is_same(&memo, inputs).await?;
         let wanted = if goal == Goal::Asked { Some(inputs) } else { memo.recorded };
         // Without the finalizer, which somebody may have taken off, nothing of it would be torn down.
-        let known = goal != Goal::RollBack && memo.inputs.is_some() && memo.inputs == wanted;
+        let known = same && goal != Goal::RollBack && memo.inputs.is_some() && memo.inputs == wanted;
         if known && self.has_finalizer() && !self.is_requested() {
             let served = self.watch(&memo.kinds).await?;
             if served.len() == memo.kinds.len() && self.is_in_sync(&memo) {
                 return self.report(&memo, &memo, failed.map_or(Progress::InSync, Progress::Failed)).await;
             }
         }
-        match self.bring_about(&memo, goal, inputs, asked).await {
+        match self.bring_about(&memo, goal, Demand { inputs, asked, same }).await {
             Ok((next, outcome)) => self.report_carried_out(&next, &memo, asked, outcome).await,
             Err(Failure::Refused(refusal)) => self.report(&memo, &memo, Progress::Refused(refusal)).await,
             Err(failure) => Err(failure),
@@ -199,30 +206,26 @@ impl<'a> Pass<'a> {
     }
 
     /// Renders, compares, writes. What was written is remembered, also where not everything could be.
-    async fn bring_about(
-        &self,
-        memo: &Memo,
-        goal: Goal,
-        inputs: Digest,
-        asked: Digest,
-    ) -> Result<(Arc<Memo>, Outcome), Failure> {
+    async fn bring_about(&self, memo: &Memo, goal: Goal, demand: Demand) -> Result<(Arc<Memo>, Outcome), Failure> {
+        let Demand { inputs, asked, same } = demand;
         check_release_name(&self.release.name).map_err(|error| Failure::refused(Cause::Render, error.to_string()))?;
         let former = self.former(memo).await?;
         former.as_ref().map_or(Ok(()), |former| self.check_chart(former))?;
         let mut memo = memo.clone();
         // What failed before is forgotten as soon as something else is tried.
         memo.failed = memo.failed.filter(|failed| failed.asked == asked);
-        let (mut work, mut rendered) = self.work(&memo, goal, inputs).await?;
-        self.obey_rules(&mut rendered, inputs).await?;
+        let (mut work, mut attempt) = self.work(&memo, goal, inputs, same).await?;
+        let kept = self.kept(&work, &attempt);
+        self.obey_rules(&mut attempt.rendered, inputs).await?;
         if memo.recorded != Some(inputs) {
-            self.bring_definitions(&rendered.definitions).await?;
+            self.bring_definitions(&attempt.rendered.definitions).await?;
         }
-        let mut kinds = rendered.kinds();
+        let mut kinds = attempt.rendered.kinds();
         // What is no longer rendered must be seen to be pruned: a process that was cut off may not have come to that.
         kinds.extend(self.owned_kinds(&memo).await?);
         let served = self.watch(&kinds).await?;
-        let hooks = work.hooks(&rendered);
-        let mut desired = self.prepare(rendered, &served)?;
+        let hooks = work.hooks(&attempt.rendered);
+        let mut desired = self.prepare(attempt, &served)?;
         (desired.plan.before, desired.plan.after) = hooks;
         let observed = self.observe(&desired, &served, &memo).await?;
         let mut plan = plan::plan(&observed, &desired.plan).map_err(|refused| self.collision(&refused))?;
@@ -232,10 +235,15 @@ impl<'a> Pass<'a> {
             self.tell_overrides();
         }
         self.claim(&desired, &self.resource).await?;
+        (memo.kept, memo.unrendered) = (kept, None);
+        if memo.kept.is_some() {
+            self.controller.remember(&self.key, memo.clone());
+        }
         self.begin(&mut memo, &mut work, &desired).await?;
         let task = Task { desired: &desired, plan: &plan, served: &served };
         let outcome = Outcome { drifts, ..self.carry_out_plan(&mut memo, &mut work, task).await? };
         self.prune_former(former.as_ref(), &desired, &outcome).await?;
+        self.settle(&mut desired, &plan, &outcome).await?;
         let ended = Ended { work, desired, plan, outcome: &outcome, asked };
         Ok((self.record(&memo, ended).await?, outcome))
     }
@@ -262,6 +270,17 @@ impl<'a> Pass<'a> {
         let current = self.controller.resources.find(&self.key);
         current.filter(|resource| resource.uid() == self.resource.uid()).unwrap_or_else(|| Arc::clone(&self.resource))
     }
+}
+
+/// What the user asks for, in digests.
+#[derive(Clone, Copy)]
+struct Demand {
+    /// What the chart is rendered from.
+    inputs: Digest,
+    /// That, and how often and how it is asked for.
+    asked: Digest,
+    /// Whether a render would find what the last one found.
+    same: bool,
 }
 
 /// How each kind that is served is served.

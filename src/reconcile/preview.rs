@@ -50,12 +50,13 @@ impl Pass<'_> {
     async fn preview(&self) -> Result<Vec<Difference>, Failure> {
         let memo = self.recall().await?;
         let inputs = self.inputs();
-        let (_, mut rendered) = self.work(&memo, Goal::Asked, inputs).await?;
-        self.obey_rules(&mut rendered, inputs).await?;
+        let same = self.is_same(&memo, inputs).await?;
+        let (_, mut attempt) = self.work(&memo, Goal::Asked, inputs, same).await?;
+        self.obey_rules(&mut attempt.rendered, inputs).await?;
         let mut kinds = self.owned_kinds(&memo).await?;
-        kinds.extend(rendered.kinds());
+        kinds.extend(attempt.rendered.kinds());
         let served = self.watch(&kinds).await?;
-        let desired = self.prepare(rendered, &served)?;
+        let desired = self.prepare(attempt, &served)?;
         let observed = self.observe(&desired, &served, &memo).await?;
         let plan = plan::plan(&observed, &desired.plan).map_err(|refused| self.collision(&refused))?;
         let mut differences = Vec::new();

@@ -11,6 +11,7 @@ use crate::cluster::records::{RecordMeta, Records};
 use crate::reconcile::context::Memo;
 use crate::reconcile::history::{Failed, History, UnderWay};
 use crate::reconcile::pass::Pass;
+use crate::reconcile::trace::{self, Trace};
 use crate::release::hook::run::Stage;
 use crate::release::plan::Applied;
 use crate::release::record::Status;
@@ -28,6 +29,10 @@ struct Stored {
     inputs: Digest,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     changes_by_itself: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    output: Option<Digest>,
+    #[serde(default, skip_serializing_if = "trace::Stored::is_empty")]
+    trace: trace::Stored,
     /// `apiVersion/Kind`
     kinds: Vec<(String, String)>,
     /// Object → UID, digest of what was sent, digest of what came back.
@@ -42,7 +47,9 @@ impl Pass<'_> {
     /// The memo of the resource: kept by this process, or read from the release's records.
     pub(crate) async fn recall(&self) -> Result<Arc<Memo>, Error> {
         match self.controller.memo(&self.key) {
-            Some(memo) if memo.uid == self.resource.uid() => Ok(memo),
+            Some(memo) if memo.uid == self.resource.uid() && !(memo.is_provisional() && self.has_finalizer()) => {
+                Ok(memo)
+            }
             // Who released it, put a finalizer on it. Without one there is nothing to recall; a release of that name that
             // somebody made by hand is met when the first record is written.
             _ if !self.has_finalizer() => {
@@ -76,6 +83,8 @@ pub(crate) fn recalled(records: &Records, uid: &str) -> Memo {
         memo.inputs = Some(stored.inputs);
         memo.recorded = Some(stored.inputs);
         memo.changes_by_itself = stored.changes_by_itself;
+        memo.output = stored.output;
+        memo.trace = stored.trace.into();
         memo.kinds = stored.kinds.iter().map(|(api_version, kind)| Gvk::new(api_version, kind)).collect();
         memo.applied = stored.objects.iter().filter_map(|(id, digests)| applied(id, digests)).collect();
     }
@@ -84,7 +93,13 @@ pub(crate) fn recalled(records: &Records, uid: &str) -> Memo {
     let leaving = all.iter().rfind(|record| record.status == Status::Uninstalling);
     memo.under_way = leaving.or(latest).and_then(|record| {
         let stored = stored(record)?;
-        Some(UnderWay { revision: record.version, inputs: stored.inputs, stage: stored.stage?, record: None })
+        Some(UnderWay {
+            revision: record.version,
+            inputs: stored.inputs,
+            stage: stored.stage?,
+            trace: stored.trace.into(),
+            record: None,
+        })
     });
     memo
 }
@@ -110,6 +125,8 @@ pub(crate) fn annotation(memo: &Memo, inputs: Digest) -> String {
     let kinds: BTreeSet<_> = memo.kinds.iter().map(|gvk| (gvk.api_version(), gvk.kind.clone())).collect();
     written(&Stored {
         changes_by_itself: memo.changes_by_itself,
+        output: memo.output,
+        trace: memo.trace.stored(),
         kinds: kinds.into_iter().collect(),
         objects: memo.applied.iter().map(|(id, applied)| (id.to_string(), digests(applied))).collect(),
         failed: memo.failed.clone(),
@@ -118,9 +135,10 @@ pub(crate) fn annotation(memo: &Memo, inputs: Digest) -> String {
 }
 
 /// The annotation of a revision that is on its way.
-pub(crate) fn annotation_under_way(memo: &Memo, inputs: Digest, stage: Stage) -> String {
+pub(crate) fn annotation_under_way(memo: &Memo, inputs: Digest, stage: Stage, trace: &Trace) -> String {
     // Why there is a rollback must outlast it.
-    written(&Stored { stage: Some(stage), failed: memo.failed.clone(), ..Stored::of(&memo.uid, inputs) })
+    let (failed, trace) = (memo.failed.clone(), trace.stored());
+    written(&Stored { stage: Some(stage), failed, trace, ..Stored::of(&memo.uid, inputs) })
 }
 
 /// The annotation of a revision that failed.
@@ -130,8 +148,17 @@ pub(crate) fn annotation_failed(uid: &str, inputs: Digest, failed: &Failed) -> S
 
 impl Stored {
     fn of(uid: &str, inputs: Digest) -> Self {
-        let (kinds, objects) = (Vec::new(), BTreeMap::new());
-        Self { uid: uid.to_owned(), inputs, changes_by_itself: false, kinds, objects, stage: None, failed: None }
+        Self {
+            uid: uid.to_owned(),
+            inputs,
+            changes_by_itself: false,
+            output: None,
+            trace: trace::Stored::default(),
+            kinds: Vec::new(),
+            objects: BTreeMap::new(),
+            stage: None,
+            failed: None,
+        }
     }
 }
 
@@ -209,7 +236,7 @@ mod tests {
     #[test]
     fn a_revision_on_its_way_is_recalled_with_its_stage() {
         let stage = Stage::first(Event::PostUpgrade);
-        let text = annotation_under_way(&memo(), Digest::of("next"), stage);
+        let text = annotation_under_way(&memo(), Digest::of("next"), stage, &Trace::default());
         let pending = record(4, Status::PendingUpgrade, Some(text.clone()));
         let found = recalled(&records([deployed(), pending]), "u1").under_way.unwrap();
         assert_eq!((found.revision, found.inputs, found.stage), (4, Digest::of("next"), stage));

@@ -13,7 +13,7 @@ use crate::reconcile::history::{self, Failed, History, Then, UnderWay};
 use crate::reconcile::hooks::Held;
 use crate::reconcile::pass::{Cause, Failure, Pass};
 use crate::reconcile::recall::{self, ANNOTATION};
-use crate::reconcile::work::{Begun, Work};
+use crate::reconcile::work::{Begun, UNKNOWN, Work};
 use crate::release::Digest;
 use crate::release::hook::run::Stage;
 use crate::release::operation::Operation;
@@ -46,7 +46,8 @@ impl Pass<'_> {
         record.info.status = operation.pending();
         record.info.description = operation.begun();
         let stage = Stage::first(operation.before());
-        let annotation = recall::annotation_under_way(memo, work.inputs, stage);
+        let trace = desired.trace.clone();
+        let annotation = recall::annotation_under_way(memo, work.inputs, stage, &trace);
         match self.create(&mut memo.history, &record, annotation).await {
             Err(Failure::Call(error)) if error.is_conflict() => {
                 // Helm, or an operator before us, has a release of that name, or we wrote it and never got the answer.
@@ -55,22 +56,24 @@ impl Pass<'_> {
             }
             answer => answer?,
         }
-        self.note(memo, work.inputs, &record, stage);
-        work.begun = Some(Begun { record, stage });
+        let begun = Begun { record, stage, trace };
+        self.note(memo, work.inputs, &begun);
+        work.begun = Some(begun);
         Ok(())
     }
 
     /// Stores how far the hooks are.
     pub(crate) async fn save(&self, memo: &mut Memo, inputs: Digest, begun: &Begun) -> Result<(), Failure> {
-        let annotation = recall::annotation_under_way(memo, inputs, begun.stage);
+        let annotation = recall::annotation_under_way(memo, inputs, begun.stage, &begun.trace);
         self.put(&mut memo.history, &begun.record, annotation).await?;
-        self.note(memo, inputs, &begun.record, begun.stage);
+        self.note(memo, inputs, begun);
         Ok(())
     }
 
-    fn note(&self, memo: &mut Memo, inputs: Digest, record: &Record, stage: Stage) {
-        let record = Arc::new(record.clone());
-        memo.under_way = Some(UnderWay { revision: record.revision, inputs, stage, record: Some(record) });
+    fn note(&self, memo: &mut Memo, inputs: Digest, begun: &Begun) {
+        let (record, trace) = (Arc::new(begun.record.clone()), begun.trace.clone());
+        memo.under_way =
+            Some(UnderWay { revision: record.revision, inputs, stage: begun.stage, trace, record: Some(record) });
         self.controller.remember(&self.key, Memo { inputs: None, ..memo.clone() });
     }
 
@@ -82,7 +85,7 @@ impl Pass<'_> {
         };
         record.info.status = Status::Failed;
         "Given up for what was asked for next".clone_into(&mut record.info.description);
-        let annotation = recall::annotation_under_way(memo, under_way.inputs, under_way.stage);
+        let annotation = recall::annotation_under_way(memo, under_way.inputs, under_way.stage, &under_way.trace);
         self.put(&mut memo.history, &record, annotation).await
     }
 
@@ -98,14 +101,23 @@ impl Pass<'_> {
             kinds: desired.kinds(),
             former: memo.former.filter(|_| !complete),
             notes: Some(desired.rendered.notes.clone()),
-            changes_by_itself: desired.rendered.changes_by_itself,
             ..memo.clone()
         };
+        if complete {
+            next.trace = desired.trace.clone();
+            next.changes_by_itself = desired.rendered.changes_by_itself;
+        }
         // Kept before anything else is written: a pass that fails below must not send everything again. Without its inputs,
         // or the next one would take the revision for recorded.
         self.controller.remember(&self.key, Memo { inputs: None, ..next.clone() });
         match work.operation {
-            None if complete => self.annotate(memo, &next, work.inputs).await?,
+            None if complete => {
+                if work.inputs != UNKNOWN {
+                    // No revision is made of other look-ups, or another text of the same values, where nothing came of it.
+                    next.recorded = Some(work.inputs);
+                }
+                self.annotate(memo, &next, work.inputs).await?;
+            }
             Some(operation) if complete => self.has_succeeded(&mut next, &ended, operation).await?,
             Some(operation) if outcome.has_failed_for_good() => self.has_failed(&mut next, &ended, operation).await?,
             _ => {}
@@ -115,7 +127,7 @@ impl Pass<'_> {
 
     /// Keeps the record's annotation true after a correction that made an object anew.
     async fn annotate(&self, memo: &Memo, next: &Memo, inputs: Digest) -> Result<(), Error> {
-        if memo.applied == next.applied || self.entry.watch.history == 0 {
+        if (memo.applied == next.applied && memo.recorded == next.recorded) || self.entry.watch.history == 0 {
             return Ok(());
         }
         let annotations = json!({ANNOTATION: recall::annotation(next, inputs)});
@@ -132,6 +144,9 @@ impl Pass<'_> {
     /// The revision runs.
     async fn has_succeeded(&self, next: &mut Memo, ended: &Ended<'_>, operation: Operation) -> Result<(), Failure> {
         next.recorded = Some(ended.work.inputs);
+        if ended.work.source.is_none() {
+            next.output = Some(self.output(&ended.desired.rendered));
+        }
         next.failed = match (operation, &next.failed) {
             (Operation::Rollback { .. }, Some(failed)) => Some(Failed { then: Then::Keep, ..failed.clone() }),
             _ => None,

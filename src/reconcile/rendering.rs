@@ -14,13 +14,13 @@ use crate::release::manifest::{self, Document, Object};
 use crate::release::prepare::{Context, Owner};
 use crate::release::record::Record;
 use crate::release::{self, Gvk, ObjectId, ReleaseId, applyset};
-use crate::render::{self, Capabilities, Inputs, Operation, ReleaseInfo};
+use crate::render::{self, Capabilities, Inputs, Operation, ReleaseInfo, Trace};
 use crate::template::{Budget, Limit};
 use crate::values::{self, Checks, Processed, Schemas, overrides, process};
 use crate::watches::Watch;
 
 /// What a chart rendered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Rendered {
     /// The text of all objects, as Helm stores it.
     pub manifest: String,
@@ -125,20 +125,30 @@ impl Job {
     /// # Errors
     /// [`Error`]
     pub fn render(&self, world: Rc<dyn render::World>) -> Result<Rendered, Error> {
-        let clock = Rc::clone(&world);
-        let _budget = Budget::open(self.entry.limits, move || clock.elapsed());
-        self.rendered(world).map_err(|error| match (error.limit(), Budget::reached()) {
-            (None, Some(limit)) => Error::Limit { limit, source: Box::new(error) },
-            _ => error,
-        })
+        self.traced(world).0
     }
 
-    fn rendered(&self, world: Rc<dyn render::World>) -> Result<Rendered, Error> {
+    /// As [`Job::render`], and what was asked, also where it failed.
+    pub fn traced(&self, world: Rc<dyn render::World>) -> (Result<Rendered, Error>, Trace) {
+        let clock = Rc::clone(&world);
+        let _budget = Budget::open(self.entry.limits, move || clock.elapsed());
+        let mut trace = Trace::default();
+        let rendered = self.rendered(world, &mut trace);
+        let rendered = rendered.map_err(|error| match (error.limit(), Budget::reached()) {
+            (None, Some(limit)) => Error::Limit { limit, source: Box::new(error) },
+            _ => error,
+        });
+        (rendered, trace)
+    }
+
+    fn rendered(&self, world: Rc<dyn render::World>, trace: &mut Trace) -> Result<Rendered, Error> {
         if !self.spec.is_object() {
             return Err(Error::Spec);
         }
         let config = self.entry.values(&self.spec).map_err(Error::Override)?;
         let kube_version = self.capabilities.kube_version();
+        let checked = !self.entry.chart.metadata.kube_version.is_empty();
+        trace.asked.kube_version = checked.then(|| kube_version.version.clone());
         let checks = Checks {
             kube_version: &kube_version.version,
             normalized: &kube_version.normalized,
@@ -160,11 +170,15 @@ impl Job {
             objects: &BTreeMap::new(),
             limits: self.entry.limits,
         };
-        let rendered = render::render(&compiled, inputs, world).map_err(Error::Render)?;
+        let (rendered, asked) = render::traced(&compiled, inputs, world);
+        let kube_version = trace.asked.kube_version.take();
+        *trace = asked;
+        trace.asked.kube_version = trace.asked.kube_version.take().or(kube_version);
+        let rendered = rendered.map_err(Error::Render)?;
         let sorted = manifest::sort(&rendered.files).map_err(Error::Objects)?;
         self.check_hooks(&sorted.hooks)?;
         let objects = sorted.objects().map_err(Error::Objects)?;
-        let changes_by_itself = rendered.used_chance_or_clock;
+        let changes_by_itself = trace.chance_or_clock;
         let definitions = chart.definitions().map_err(Error::Definitions)?;
         let (manifest, hooks, notes) = (sorted.text(), sorted.hooks, rendered.notes);
         Ok(Rendered { manifest, notes, config, objects, hooks, definitions, changes_by_itself })

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 
 use crate::cluster::Error;
+use crate::reconcile::attempt::{Attempt, tells_revision};
 use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::Memo;
-use crate::reconcile::desire::{Desired, refused};
+use crate::reconcile::desire::Desired;
 use crate::reconcile::history::Goal;
 use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds};
 use crate::reconcile::rendering::Rendered;
+use crate::reconcile::trace::Trace;
 use crate::release::Digest;
 use crate::release::hook::run::Stage;
 use crate::release::operation::Operation;
@@ -33,6 +35,8 @@ pub(crate) struct Work {
 pub(crate) struct Begun {
     pub(crate) record: Record,
     pub(crate) stage: Stage,
+    /// What was asked to render it.
+    pub(crate) trace: Trace,
 }
 
 /// What is to be done for it.
@@ -60,45 +64,57 @@ impl Work {
 }
 
 impl Pass<'_> {
-    /// The revision to work on. `inputs` is the digest of what the resource asks for.
-    pub(crate) async fn work(&self, memo: &Memo, goal: Goal, inputs: Digest) -> Result<(Work, Rendered), Failure> {
+    /// The revision to work on. `inputs` is the digest of what the resource asks for; `same` tells whether a render of it would
+    /// find what the last one found.
+    pub(crate) async fn work(
+        &self,
+        memo: &Memo,
+        goal: Goal,
+        inputs: Digest,
+        same: bool,
+    ) -> Result<(Work, Attempt), Failure> {
         match goal {
-            Goal::Asked => self.work_asked_for(memo, inputs).await,
+            Goal::Asked => self.work_asked_for(memo, inputs, same).await,
             Goal::RollBack => self.work_put_back(memo).await,
             Goal::Keep | Goal::Rest => {
                 let (_, record) = self.running_record(memo).await?;
-                let rendered = Rendered::stored(&record).map_err(|error| refused(&error))?;
-                Ok((Work::keep(memo.recorded.unwrap_or(UNKNOWN)), rendered))
+                Ok((Work::keep(memo.recorded.unwrap_or(UNKNOWN)), Attempt::running(&record, memo)?))
             }
         }
     }
 
-    async fn work_asked_for(&self, memo: &Memo, inputs: Digest) -> Result<(Work, Rendered), Failure> {
+    async fn work_asked_for(&self, memo: &Memo, inputs: Digest, same: bool) -> Result<(Work, Attempt), Failure> {
         let runs = memo.recorded == Some(inputs);
-        if runs && memo.changes_by_itself && self.entry.watch.history > 0 {
-            // What would come out different is taken from the record instead.
+        if runs && same && self.entry.watch.history > 0 && self.may_differ(memo) {
+            // What might come out different is taken from the record instead.
             if let Ok((_, record)) = self.running_record(memo).await {
-                let rendered = Rendered::stored(&record).map_err(|error| refused(&error))?;
-                return Ok((Work::keep(inputs), rendered));
+                return Ok((Work::keep(inputs), Attempt::running(&record, memo)?));
             }
         }
         if let Some(begun) = self.begun(memo, inputs, false).await? {
-            let rendered = Rendered::stored(&begun.record).map_err(|error| refused(&error))?;
+            let attempt = Attempt::stored(&begun.record, begun.trace.clone())?;
             let install = begun.record.info.status == Status::PendingInstall;
             let operation = if install { Operation::Install } else { Operation::Upgrade };
-            return Ok((Work { operation: Some(operation), begun: Some(begun), ..Work::keep(inputs) }, rendered));
+            return Ok((Work { operation: Some(operation), begun: Some(begun), ..Work::keep(inputs) }, attempt));
         }
-        let rendered = self.desire(memo).await?;
-        Ok((Work { operation: (!runs).then(|| memo.operation()), ..Work::keep(inputs) }, rendered))
+        let attempt = self.desire(memo, inputs, same).await?;
+        let output = self.output(&attempt.rendered);
+        let runs = memo.output.map_or(runs, |running| running == output);
+        Ok((Work { operation: (!runs).then(|| memo.operation()), ..Work::keep(inputs) }, attempt))
     }
 
-    async fn work_put_back(&self, memo: &Memo) -> Result<(Work, Rendered), Failure> {
+    /// Whether the revision that runs might be rendered differently from the same inputs.
+    fn may_differ(&self, memo: &Memo) -> bool {
+        memo.changes_by_itself || memo.trace.lookups().next().is_some() || tells_revision(&self.entry.chart)
+    }
+
+    async fn work_put_back(&self, memo: &Memo) -> Result<(Work, Attempt), Failure> {
         let (to, source) = self.running_record(memo).await?;
-        let rendered = Rendered::stored(&source).map_err(|error| refused(&error))?;
+        let attempt = Attempt::running(&source, memo)?;
         let inputs = memo.recorded.unwrap_or(UNKNOWN);
         let begun = self.begun(memo, inputs, true).await?;
         let operation = Some(Operation::Rollback { to });
-        Ok((Work { operation, inputs, begun, source: Some(source) }, rendered))
+        Ok((Work { operation, inputs, begun, source: Some(source) }, attempt))
     }
 
     /// The record of the revision that runs.
@@ -121,7 +137,8 @@ impl Pass<'_> {
         let fits = |record: &Record| {
             record.info.status.is_pending() && (record.info.status == Status::PendingRollback) == back
         };
-        Ok(record.filter(fits).map(|record| Begun { record, stage: under_way.stage }))
+        let (stage, trace) = (under_way.stage, under_way.trace.clone());
+        Ok(record.filter(fits).map(|record| Begun { record, stage, trace }))
     }
 
     /// Carries the plan out: hooks, objects, hooks.

@@ -86,8 +86,15 @@ fn lookup(
     namespace: Str,
     name: Str,
 ) -> Result<Value, FunctionError> {
+    let in_tpl = engine.in_text();
     let world = &Host::of(engine)?.world;
-    let found = world.lookup(&api_version.to_text(), &kind.to_text(), &namespace.to_text(), &name.to_text())?;
+    let (api_version, kind) = (api_version.to_text(), kind.to_text());
+    let (namespace, name) = (namespace.to_text(), name.to_text());
+    let found = if in_tpl {
+        world.lookup_in_tpl(&api_version, &kind, &namespace, &name)?
+    } else {
+        world.lookup(&api_version, &kind, &namespace, &name)?
+    };
     Ok(Value::Map(Value::map_from_json(&found, MapType::Any)))
 }
 

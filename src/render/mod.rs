@@ -1,7 +1,7 @@
 //! A chart and values to the text of its files, byte for byte as Helm v4.3.1.
 //!
 //! A [`Compiled`] chart is parsed once and shared between threads; [`render`] walks its templates on one thread. What a
-//! render may not know by itself it asks [`World`], and what it asked is in [`Rendered`]. Nothing here splits text into
+//! render may not know by itself it asks [`World`], and what it asked beside that is in [`Trace`]. Nothing here splits text into
 //! objects.
 //!
 //! Mirrors Helm v4.3.1: `pkg/engine`, and of `pkg/action` what it does with `NOTES.txt`.
@@ -14,12 +14,13 @@ mod glob;
 mod handlebars;
 mod include;
 mod scope;
-mod world;
+mod seen;
+mod trace;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -34,9 +35,9 @@ use crate::value::{Map, MapType, Value};
 pub use capabilities::{Capabilities, InvalidVersion, KubeVersion};
 pub use compiled::Compiled;
 pub use error::Error;
-pub use world::Lookup;
+pub use trace::{Asked, Trace};
 
-use crate::render::world::Witness;
+use crate::render::trace::{Witness, Witnessed};
 
 /// `.Release`, but for `Service`, which is always `Helm`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,10 +84,6 @@ pub struct Rendered {
     pub files: BTreeMap<String, String>,
     /// The text of the root chart's `templates/NOTES.txt`.
     pub notes: String,
-    /// Whether it depends on more than its inputs: on randomness, the time or name servers.
-    pub used_chance_or_clock: bool,
-    /// What was looked up in the cluster.
-    pub lookups: BTreeSet<Lookup>,
 }
 
 /// Helm renders every file of that name, and applies none.
@@ -97,7 +94,14 @@ const NOTES: &str = "NOTES.txt";
 /// # Errors
 /// [`Error::Execute`] for the first template that fails; what was rendered until then is dropped.
 pub fn render(chart: &Compiled, inputs: Inputs<'_>, world: Rc<dyn World>) -> Result<Rendered, Error> {
-    each(chart, inputs, world, &mut |error| Err(error))
+    traced(chart, inputs, world).0
+}
+
+/// As [`render`], and what it asked, also where it failed.
+pub fn traced(chart: &Compiled, inputs: Inputs<'_>, world: Rc<dyn World>) -> (Result<Rendered, Error>, Trace) {
+    let witness = Rc::new(Witness { world, witnessed: Rc::default() });
+    let rendered = each(chart, inputs, &witness, &mut |error| Err(error));
+    (rendered, witness.witnessed.trace())
 }
 
 /// As [`render`], but a template that fails is only left out: what the others rendered to, and every error.
@@ -107,7 +111,8 @@ pub fn attempt(chart: &Compiled, inputs: Inputs<'_>, world: Rc<dyn World>) -> (R
         errors.push(error);
         Ok(())
     };
-    let rendered = each(chart, inputs, world, &mut keep).unwrap_or_default();
+    let witness = Rc::new(Witness { world, witnessed: Rc::default() });
+    let rendered = each(chart, inputs, &witness, &mut keep).unwrap_or_default();
     (rendered, errors)
 }
 
@@ -128,28 +133,26 @@ pub fn parse_handlebars(path: &str, base_path: &str, text: &[u8]) -> Result<(), 
 fn each(
     chart: &Compiled,
     inputs: Inputs<'_>,
-    world: Rc<dyn World>,
+    witness: &Rc<Witness>,
     failed: &mut dyn FnMut(Error) -> Result<(), Error>,
 ) -> Result<Rendered, Error> {
-    let clock = Rc::clone(&world);
+    let clock = Rc::clone(witness);
     let _budget = Budget::open(inputs.limits, move || clock.elapsed());
-    let witness = Rc::new(Witness::new(world));
-    let host = Host { world: Rc::<Witness>::clone(&witness) };
+    let host = Host { world: Rc::<Witness>::clone(witness) };
     let run = Run { host: &host, limits: inputs.limits };
-    let dots = scope::dots(chart.scopes(), &common(inputs), inputs.values);
+    let dots = scope::dots(chart.scopes(), &common(inputs, &witness.witnessed), inputs.values);
     let mut rendered = Rendered::default();
     let mut out = Vec::new();
     for file in chart.files() {
         let Some(dot) = dots.get(file.scope) else { continue };
         dot.insert("Template", template(&file.path, &file.base_path));
         out.clear();
+        witness.begin(&file.path);
         match chart.set().execute(&file.path, Value::Map(dot.clone()), run, &mut out) {
             Ok(()) => rendered.add(chart, &file.path, &mut out),
             Err(error) => failed(Error::Execute(error))?,
         }
     }
-    rendered.used_chance_or_clock = witness.used_chance_or_clock();
-    rendered.lookups = witness.take_lookups();
     Ok(rendered)
 }
 
@@ -165,13 +168,13 @@ impl Rendered {
 }
 
 /// What is the same for every chart.
-fn common(inputs: Inputs<'_>) -> Map {
+fn common(inputs: Inputs<'_>, witnessed: &Rc<Witnessed>) -> Map {
     let common = Map::new(MapType::Values);
     for (name, object) in inputs.objects {
         common.insert(name.as_str(), Value::from_json(object));
     }
     common.insert("Release", release(inputs.release));
-    common.insert("Capabilities", inputs.capabilities.to_value());
+    common.insert("Capabilities", inputs.capabilities.to_value(witnessed));
     common
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value as Json, json};
 use crate::chart::{Chart, File, Metadata};
 use crate::render::glob::Glob;
 use crate::render::{
-    Capabilities, Compiled, Error, Inputs, KubeVersion, Lookup, Operation, ReleaseInfo, Rendered, World, render,
+    Asked, Capabilities, Compiled, Error, Inputs, KubeVersion, Operation, ReleaseInfo, Rendered, Trace, World, traced,
 };
 use crate::template::Limits;
 
@@ -34,6 +34,10 @@ impl World for Small {
             _ => Ok(json!({})),
         }
     }
+
+    fn lookup_in_tpl(&self, _api_version: &str, kind: &str, _namespace: &str, _name: &str) -> Result<Json, String> {
+        Err(format!("no {kind} for texts"))
+    }
 }
 
 pub(crate) fn chart(name: &str, templates: &[(&str, &str)]) -> Chart {
@@ -56,12 +60,16 @@ fn try_render(chart: &Chart, values: &Json) -> Result<Rendered, Error> {
 }
 
 pub(crate) fn render_within(chart: &Chart, values: &Json, limits: Limits) -> Result<Rendered, Error> {
+    traced_within(chart, values, limits)?.0
+}
+
+fn traced_within(chart: &Chart, values: &Json, limits: Limits) -> Result<(Result<Rendered, Error>, Trace), Error> {
     let release =
         ReleaseInfo { name: "rel".into(), namespace: "ns".into(), revision: 2, operation: Operation::Upgrade };
     let objects = BTreeMap::from([("CR".to_owned(), json!({ "kind": "Demo" }))]);
     let inputs =
         Inputs { values, release: &release, capabilities: &Capabilities::default(), objects: &objects, limits };
-    render(&Compiled::new(chart)?, inputs, Rc::new(Small))
+    Ok(traced(&Compiled::new(chart)?, inputs, Rc::new(Small)))
 }
 
 /// What a chart of this one template renders to.
@@ -75,6 +83,65 @@ fn a_compiled_chart_is_shared_between_threads() {
     fn shared<T: Send + Sync>() {}
     shared::<Compiled>();
     shared::<Capabilities>();
+}
+
+/// What a chart of this one template asks.
+fn trace(file: &str, template: &str) -> Trace {
+    traced_within(&chart("demo", &[(file, template)]), &json!({}), Limits::default()).unwrap().1
+}
+
+#[test]
+fn what_a_template_asks_of_the_cluster_is_written_down() {
+    let cluster = Capabilities::default();
+    let newer = Capabilities::assumed(KubeVersion::parse("v1.99.0").unwrap());
+    let larger = cluster.clone().and(["example.com/v1"]);
+    for (template, holds_for_newer, holds_for_larger) in [
+        ("{{ .Values }} {{ .Release.Name }} {{ .Capabilities.HelmVersion.Version }}", true, true),
+        ("{{ .Capabilities.APIVersions.Has \"apps/v1\" }}", true, true),
+        ("{{ .Capabilities.APIVersions.Has \"example.com/v1\" }}", true, false),
+        ("{{ has \"apps/v1\" .Capabilities.APIVersions }}", true, false),
+        ("{{ .Capabilities.KubeVersion.Minor }}", false, true),
+        ("{{ .Capabilities.KubeVersion }}", false, true),
+        ("{{ with .Capabilities }}{{ .Copy | toYaml }}{{ end }}", false, false),
+        ("{{ .Capabilities.APIVersions.Has \"example.com/v1\" }}{{ fail \"no\" }}", true, false),
+    ] {
+        let asked = trace("t.yaml", template).asked;
+        let holds = (asked.holds(&cluster), asked.holds(&newer), asked.holds(&larger));
+        assert_eq!(holds, (true, holds_for_newer, holds_for_larger), "{template}: {asked:?}");
+    }
+    assert_eq!(trace("t.yaml", "{{ .Values }}").asked, Asked::default());
+}
+
+#[test]
+fn chance_and_clock_are_written_down_also_where_the_render_fails() {
+    for (template, want) in [
+        ("{{ .Release.Revision }}", false),
+        ("{{ randAlphaNum 5 }}", true),
+        ("{{ uuidv4 }}", true),
+        ("{{ now }}", true),
+        ("{{ now }}{{ fail \"no\" }}", true),
+        ("{{ lookup \"v1\" \"Pod\" \"\" \"\" }}", false),
+    ] {
+        assert_eq!(trace("t.yaml", template).chance_or_clock, want, "{template}");
+    }
+}
+
+#[test]
+fn text_that_is_rendered_by_tpl_looks_up_as_such_whatever_it_includes() {
+    let helper = r#"{{ define "seen" }}{{ lookup "v1" "ConfigMap" "ns" "there" }}{{ end }}"#;
+    let rendered = |template: &str| {
+        let demo = chart("demo", &[("_h.tpl", helper), ("t.yaml", template)]);
+        try_render(&demo, &json!({}))
+            .map_or_else(|error| error.to_string(), |r| r.files["demo/templates/t.yaml"].clone())
+    };
+    assert_eq!(
+        rendered(r#"{{ include "seen" . }}{{ tpl (include "seen" .) . }}"#),
+        "map[data:map[n:3]]map[data:map[n:3]]"
+    );
+    let text = r#"{{ tpl "{{ lookup \"v1\" \"ConfigMap\" \"ns\" \"there\" }}" . }}"#;
+    assert!(rendered(text).ends_with("no ConfigMap for texts"), "{}", rendered(text));
+    let included = r#"{{ tpl "{{ include \"seen\" . }}" . }}"#;
+    assert!(rendered(included).ends_with("no ConfigMap for texts"), "{}", rendered(included));
 }
 
 #[test]
@@ -114,13 +181,10 @@ fn partials_notes_and_libraries_are_not_rendered_as_files() {
 }
 
 #[test]
-fn what_a_template_asks_of_the_world_is_written_down() {
+fn what_is_looked_up_comes_from_the_world() {
     let text = r#"{{ (lookup "v1" "ConfigMap" "ns" "there").data.n }}{{ lookup "v1" "Pod" "" "" }}"#;
     let rendered = try_render(&chart("demo", &[("t.yaml", text)]), &json!({})).unwrap();
     assert_eq!(rendered.files["demo/templates/t.yaml"], "3map[]");
-    assert!(!rendered.used_chance_or_clock);
-    let pods = Lookup { api_version: "v1".into(), kind: "Pod".into(), namespace: String::new(), name: String::new() };
-    assert!(rendered.lookups.contains(&pods) && rendered.lookups.len() == 2);
     assert_eq!(
         one(r#"{{ lookup "v1" "Secret" "" "" }}"#),
         "template: demo/templates/t.yaml:1:3: executing \"demo/templates/t.yaml\" at <lookup \"v1\" \"Secret\" \"\" \"\">: error calling lookup: secrets are refused"

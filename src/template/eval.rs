@@ -316,6 +316,10 @@ impl Engine for Evaluator<'_> {
         result.map_err(|error| FunctionError::Template(Box::new(error)))
     }
 
+    fn in_text(&self) -> bool {
+        !self.overlays.is_empty()
+    }
+
     fn host(&self) -> &dyn Any {
         self.run.host
     }

@@ -32,6 +32,11 @@ pub trait Engine {
         0
     }
 
+    /// Whether a text given to [`Engine::execute_text`] is being executed, or something that it calls.
+    fn in_text(&self) -> bool {
+        false
+    }
+
     /// What the caller of the template handed in for its own functions.
     fn host(&self) -> &dyn Any;
 }

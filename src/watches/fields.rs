@@ -18,8 +18,6 @@ pub(crate) struct Findings {
 pub(crate) struct Field<'a> {
     /// Its name as we spell it.
     pub(crate) name: &'static str,
-    /// Where its key stands.
-    pub(crate) place: Place,
     pub(crate) value: &'a Node,
 }
 
@@ -39,10 +37,6 @@ pub(crate) struct Fields<'a>(BTreeMap<&'static str, Field<'a>>);
 impl<'a> Fields<'a> {
     pub(crate) fn field(&self, name: &str) -> Option<Field<'a>> {
         self.0.get(name).copied()
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = Field<'a>> {
-        self.0.values().copied()
     }
 }
 
@@ -82,7 +76,7 @@ impl Findings {
                 self.warning(key.place, format!("`{name}` is given twice; the last one counts"), Some(hint));
             }
             if !value.is_null() {
-                fields.insert(name, Field { name, place: key.place, value });
+                fields.insert(name, Field { name, value });
             }
         }
         Fields(fields)

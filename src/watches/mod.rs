@@ -12,7 +12,7 @@ mod crds;
 pub mod duration;
 mod fields;
 mod labels;
-mod later;
+pub mod lookup;
 mod read;
 mod rules;
 pub mod selector;
@@ -34,6 +34,7 @@ use crate::release::restrict::Restrict;
 
 pub use budget::Budget;
 pub use crds::Crds;
+pub use lookup::LookupRules;
 pub use read::parse;
 pub use selector::Selector;
 
@@ -104,6 +105,8 @@ pub struct Watch {
     pub rules: String,
     /// What is done with the chart's `crds/`.
     pub crds: Crds,
+    /// What its templates may look up.
+    pub lookup: LookupRules,
     /// Where it stands.
     places: Places,
 }

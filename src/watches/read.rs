@@ -11,12 +11,12 @@ use crate::diagnostic::{Diagnostic, Place, Severity, Source};
 use crate::values::strvals;
 use crate::watches::fields::{Entry, Field, Fields, Findings};
 use crate::watches::{
-    DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, crds, duration, labels, later, rules,
+    DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, crds, duration, labels, lookup, rules,
 };
 use crate::yaml::{self, Node, Numbers};
 
 /// The fields that are carried out.
-const FIELDS: [&str; 21] = [
+const FIELDS: [&str; 22] = [
     "group",
     "version",
     "kind",
@@ -38,6 +38,7 @@ const FIELDS: [&str; 21] = [
     "releaseNamespace",
     "serviceAccountName",
     "crds",
+    "lookup",
 ];
 
 /// Reads the text of a `watches.yaml` that is known as `name`.
@@ -81,9 +82,7 @@ fn entries(document: &Node, findings: &mut Findings) -> Vec<Watch> {
             findings.fault(item.place, format!("expected a watch, found {}", item.kind_name()));
             continue;
         }
-        let known: Vec<&'static str> = FIELDS.into_iter().chain(later::names()).collect();
-        let fields = findings.fields(item, &known);
-        fields.iter().for_each(|field| later::refuse(field, findings));
+        let fields = findings.fields(item, &FIELDS);
         let gvk = gvk(item, &fields, findings);
         if let Some(gvk) = &gvk {
             let place = fields.field("kind").map_or(item.place, |field| field.value.place);
@@ -145,6 +144,7 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
     let release_namespace = rules::name(fields.field("releaseNamespace"), 63, findings);
     let service_account_name = rules::name(fields.field("serviceAccountName"), 253, findings);
     let crds = crds::read(fields.field("crds"), findings);
+    let lookup = lookup::read(fields.field("lookup"), findings);
     Some(Watch {
         gvk: gvk?,
         chart: chart?,
@@ -164,8 +164,9 @@ fn watch(item: &Node, gvk: Option<Gvk>, fields: &Fields<'_>, findings: &mut Find
         ignore_fields,
         release_namespace,
         service_account_name,
-        rules: rules::text(["patches", "restrict", "ignoreFields"].map(|name| fields.field(name))),
+        rules: rules::text(["patches", "restrict", "ignoreFields", "lookup"].map(|name| fields.field(name))),
         crds,
+        lookup,
         places: Places {
             source: Arc::clone(&findings.source),
             gvk: fields.field("kind").map_or(item.place, |field| field.value.place),

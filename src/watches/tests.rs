@@ -1,5 +1,7 @@
 use serde_json::json;
 
+use crate::watches::lookup::{Allowed, Scope};
+
 use super::*;
 
 fn faults(text: &str) -> String {
@@ -286,19 +288,56 @@ fn every_fault_is_told_with_its_place_and_what_to_do() {
 }
 
 #[test]
-fn what_is_not_carried_out_yet_is_refused_and_not_passed_over() {
+fn the_rules_of_look_ups_are_a_word_or_a_list() {
+    let rules = |field: &str| {
+        let text = format!("- {{version: v1, kind: Web, chart: web{field}}}\n");
+        parse("watches.yaml", &text).unwrap().watches.remove(0).lookup
+    };
+    let map = Allowed { group: String::new(), kind: "ConfigMap".to_owned(), namespace: Some("shared".to_owned()) };
+    for (field, scope, in_tpl) in [
+        ("", Scope::Default, false),
+        (", lookup: none", Scope::None, false),
+        (", lookup: own", Scope::Own, false),
+        (", lookup: {inTpl: true}", Scope::Default, true),
+        (", lookup: {allow: own, inTpl: true}", Scope::Own, true),
+        (", lookup: {allow: []}", Scope::Allow(Vec::new()), false),
+        (", lookup: {allow: [{kind: ConfigMap, namespace: shared}]}", Scope::Allow(vec![map]), false),
+    ] {
+        assert_eq!(rules(field), LookupRules { scope, in_tpl }, "{field}");
+    }
     insta::assert_snapshot!(faults("- version: v1
   kind: Web
   chart: web
-  lookup: own
-"), @"
-    error: `lookup` is not supported yet
-      --> watches.yaml:4:3
+  lookup: {allow: [ConfigMap, {group: apps}], inTpl: \"yes\"}
+- version: v1
+  kind: Page
+  chart: page
+  lookup: all
+"), @r#"
+    error: expected a mapping in `lookup.allow`, found a string
+      --> watches.yaml:4:20
        |
-     4 |   lookup: own
-       |   ^^^^^^
-      = hint: remove it, and limit what charts may read by the operator's role
-    ");
+     4 |   lookup: {allow: [ConfigMap, {group: apps}], inTpl: "yes"}
+       |                    ^^^^^^^^^
+      = hint: write `none`, `own`, or for instance `{allow: [{kind: ConfigMap, namespace: shared}], inTpl: true}`
+    error: `kind` must not be empty in `lookup.allow`
+      --> watches.yaml:4:31
+       |
+     4 |   lookup: {allow: [ConfigMap, {group: apps}], inTpl: "yes"}
+       |                               ^
+      = hint: `*` stands for every kind
+    error: expected true or false for `inTpl`, found a string
+      --> watches.yaml:4:54
+       |
+     4 |   lookup: {allow: [ConfigMap, {group: apps}], inTpl: "yes"}
+       |                                                      ^^^^^
+    error: expected `none`, `own` or a mapping for `lookup`, found `all`
+      --> watches.yaml:8:11
+       |
+     8 |   lookup: all
+       |           ^^^
+      = hint: write `none`, `own`, or for instance `{allow: [{kind: ConfigMap, namespace: shared}], inTpl: true}`
+    "#);
 }
 
 #[test]

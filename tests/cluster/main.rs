@@ -18,6 +18,7 @@ mod fields;
 mod hooks;
 mod leader;
 mod lifecycle;
+mod lookups;
 mod metrics;
 mod operator_sdk;
 mod quiet;

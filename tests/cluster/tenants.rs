@@ -42,7 +42,7 @@ async fn everything_done_for_a_resource_is_done_as_the_account_of_its_watch() {
     let project = project("  serviceAccountName: tenant\n");
     project.edit("helm-charts/web/templates/looked-up.yaml", |_| {
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-seen\ndata:\n  \
-         text: {{ (lookup \"v1\" \"ConfigMap\" .Release.Namespace \"source\").data.text | quote }}\n"
+         text: {{ lookup \"v1\" \"ConfigMap\" .Release.Namespace \"source\" | dig \"data\" \"text\" \"\" | quote }}\n"
             .to_owned()
     });
     namespace.create_named("ConfigMap", "source", json!({"data": {"text": "seen"}})).await;

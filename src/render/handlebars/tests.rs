@@ -126,13 +126,6 @@ fn each_chart_has_its_own_data_and_outer_partials_win() {
 }
 
 #[test]
-fn a_look_up_is_written_down() {
-    let rendered = render(&[("t.hbs", "{{lookup \"v1\" \"Pod\" \"\" \"\"}}{{now}}")], Limits::default()).unwrap();
-    assert_eq!(rendered.lookups.len(), 1);
-    assert!(rendered.used_chance_or_clock);
-}
-
-#[test]
 fn faults_of_syntax_are_found_when_the_chart_is_read() {
     for (template, want) in [
         ("{{nofunc 1}}", "1): function \"nofunc\" not defined"),

@@ -209,15 +209,18 @@ impl Operator {
         self.log().into_iter().filter(|line| line["msg"] == message).collect()
     }
 
-    /// The calls it has made so far as itself, watches and lease apart.
+    /// The calls it has made so far as itself, watches, lease and looks at what is served apart.
     pub(crate) fn calls(&self) -> Vec<Request> {
         self.calls_as(&self.user)
     }
 
-    /// The calls that were made so far as `user`, watches and lease apart.
+    /// The calls that were made so far as `user`, watches, lease and looks at what is served apart.
     pub(crate) fn calls_as(&self, user: &str) -> Vec<Request> {
         let own = self.audit.read_of(user).unwrap().into_iter();
-        own.filter(|request| request.verb != "watch" && request.resource != "leases").collect()
+        let apart = |request: &Request| {
+            request.verb == "watch" || request.resource == "leases" || request.resource.starts_with('/')
+        };
+        own.filter(|request| !apart(request)).collect()
     }
 }
 

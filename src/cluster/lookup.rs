@@ -1,0 +1,177 @@
+//! What templates look up: read from the cluster, and kept as digests, never as objects.
+
+use std::collections::BTreeMap;
+
+use kube::core::GroupVersionKind;
+use kube::core::params::ListParams;
+use serde_json::{Value as Json, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::cluster::discovery::Served;
+use crate::cluster::objects::Target;
+use crate::cluster::{Cluster, Error};
+use crate::release::Digest;
+
+/// The type of the Secrets that Helm, and we, keep records of releases in (Helm v4.3.1, `pkg/storage/driver/secrets.go`).
+const RECORD: &str = "helm.sh/release.v1";
+
+/// Names an object, or with an empty name a list of objects, of a kind that is served.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lookup {
+    /// For instance `apps/v1`.
+    pub api_version: String,
+    /// For instance `Deployment`.
+    pub kind: String,
+    /// Empty for a cluster-scoped kind, and for a list over all namespaces.
+    pub namespace: String,
+    /// Empty for a list.
+    pub name: String,
+}
+
+impl Lookup {
+    /// Its kind, to be asked for.
+    pub fn gvk(&self) -> GroupVersionKind {
+        let (group, version) = self.api_version.rsplit_once('/').unwrap_or(("", &self.api_version));
+        GroupVersionKind::gvk(group, version, &self.kind)
+    }
+
+    /// Whether what is said of the object `name` of its kind in `namespace` is said of it.
+    pub fn covers(&self, namespace: &str, name: &str) -> bool {
+        if self.name.is_empty() {
+            self.namespace.is_empty() || self.namespace == namespace
+        } else {
+            self.namespace == namespace && self.name == name
+        }
+    }
+}
+
+/// What a look-up found, as digests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Contents {
+    /// An object; `None` where there is none.
+    Object(Option<Digest>),
+    /// Objects by namespace and name.
+    List(BTreeMap<(String, String), Digest>),
+}
+
+impl Contents {
+    /// Of what a look-up gave: an object, a list, or an empty map.
+    pub fn of(lookup: &Lookup, found: &Json) -> Self {
+        if !lookup.name.is_empty() {
+            return Self::Object(digest(found));
+        }
+        let items = found.get("items").and_then(Json::as_array).into_iter().flatten();
+        let text = |item: &Json, field| {
+            let metadata = item.get("metadata").and_then(|metadata| metadata.get(field));
+            metadata.and_then(Json::as_str).unwrap_or_default().to_owned()
+        };
+        let named = |item: &Json| Some(((text(item, "namespace"), text(item, "name")), digest_in_list(item)?));
+        Self::List(items.filter_map(named).collect())
+    }
+
+    /// One digest of all of it.
+    pub fn digest(&self) -> Digest {
+        let mut hash = Sha256::new();
+        match self {
+            Self::Object(None) => hash.update("none"),
+            Self::Object(Some(digest)) => hash.update(digest.0),
+            Self::List(items) => {
+                for ((namespace, name), digest) in items {
+                    hash.update(format!("{namespace}/{name}/"));
+                    hash.update(digest.0);
+                }
+            }
+        }
+        Digest::of(hash.finalize())
+    }
+}
+
+/// Digest of all that an object says, whoever wrote it: not its version, nor who owns which field, which change without
+/// anything else, nor its kind, which lists leave out. `None` for an empty map, which stands for no object.
+pub fn digest(object: &Json) -> Option<Digest> {
+    let fields = object.as_object().filter(|fields| !fields.is_empty())?;
+    let mut hash = Sha256::new();
+    for (name, value) in fields {
+        match (name.as_str(), value) {
+            ("apiVersion" | "kind", _) => {}
+            ("metadata", Json::Object(metadata)) => {
+                let told = metadata.iter().filter(|(name, _)| !matches!(&***name, "resourceVersion" | "managedFields"));
+                told.for_each(|(name, value)| hash.update(format!("{name}:{value},")));
+            }
+            _ => hash.update(format!("{name}:{value};")),
+        }
+    }
+    Some(Digest::of(hash.finalize()))
+}
+
+/// As [`digest`], for an object in a list. Records of releases do not count there: writing one would change what the
+/// record says was read.
+pub fn digest_in_list(object: &Json) -> Option<Digest> {
+    if object.get("type").and_then(Json::as_str) == Some(RECORD) { None } else { digest(object) }
+}
+
+impl Cluster {
+    /// What `lookup`, whose kind is `served`, finds; an empty map where there is nothing.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub async fn look_up(&self, served: &Served, lookup: &Lookup) -> Result<Json, Error> {
+        if !lookup.name.is_empty() {
+            let target = Target { served, namespace: &lookup.namespace, name: &lookup.name };
+            return Ok(self.get(target).await?.unwrap_or_else(|| json!({})));
+        }
+        let items = self.list(served, &lookup.namespace, &ListParams::default()).await?;
+        let kind = format!("{}List", lookup.kind);
+        Ok(json!({"apiVersion": lookup.api_version, "kind": kind, "metadata": {}, "items": items}))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lookup(namespace: &str, name: &str) -> Lookup {
+        let text = str::to_owned;
+        Lookup { api_version: text("v1"), kind: text("Secret"), namespace: text(namespace), name: text(name) }
+    }
+
+    fn object(version: &str, value: &str) -> Json {
+        json!({
+            "apiVersion": "v1", "kind": "Secret", "type": "Opaque", "data": {"key": value},
+            "metadata": {"name": "a", "namespace": "shop", "resourceVersion": version, "managedFields": [version]},
+        })
+    }
+
+    #[test]
+    fn only_what_an_object_says_counts() {
+        let of = |object: &Json| Contents::of(&lookup("shop", "a"), object).digest();
+        let mut untyped = object("1", "x");
+        untyped.as_object_mut().unwrap().retain(|name, _| name != "kind" && name != "apiVersion");
+        assert_eq!(of(&object("1", "x")), of(&object("2", "x")));
+        assert_eq!(of(&object("1", "x")), of(&untyped));
+        assert_ne!(of(&object("1", "x")), of(&object("1", "y")));
+        assert_ne!(of(&json!({})), of(&object("1", "x")));
+    }
+
+    #[test]
+    fn a_list_changes_with_its_objects_and_not_with_records_of_releases() {
+        let of = |items: &[Json]| Contents::of(&lookup("shop", ""), &json!({"items": items})).digest();
+        let mut record = object("1", "z");
+        record["type"] = json!(RECORD);
+        assert_eq!(of(&[object("1", "x")]), of(&[object("2", "x"), record]));
+        assert_ne!(of(&[object("1", "x")]), of(&[object("1", "y")]));
+        assert_ne!(of(&[object("1", "x")]), of(&[]));
+    }
+
+    #[test]
+    fn a_list_covers_its_namespace_and_an_object_only_itself() {
+        for (lookup, want) in [
+            (lookup("shop", "a"), [true, false, false]),
+            (lookup("shop", ""), [true, true, false]),
+            (lookup("", ""), [true, true, true]),
+        ] {
+            let said = [("shop", "a"), ("shop", "b"), ("other", "a")];
+            assert_eq!(said.map(|(namespace, name)| lookup.covers(namespace, name)), want, "{lookup:?}");
+        }
+    }
+}
