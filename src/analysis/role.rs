@@ -145,7 +145,7 @@ impl Rights {
 
 /// Whether a file holds only what others include, or NOTES.
 fn writes_no_objects(name: &str) -> bool {
-    name.rsplit('/').next().is_some_and(|name| name.starts_with('_') || name == "NOTES.txt")
+    templates::is_partial(name) || name.rsplit('/').next() == Some("NOTES.txt")
 }
 
 /// The plural of a kind, by the rule of Kubernetes' own code generators.

@@ -87,10 +87,14 @@ pub(crate) fn check(root: &Level, has_records: bool, found: &mut Vec<Diagnostic>
     unparsed
 }
 
+/// Whether a file holds only what others include.
+pub(crate) fn is_partial(name: &str) -> bool {
+    name.rsplit('/').next().is_some_and(|name| name.starts_with('_'))
+}
+
 /// What Helm parses: of a library only its partials.
 pub(crate) fn templates(level: &Level) -> impl Iterator<Item = &File> {
     let is_library = level.metadata.as_ref().is_some_and(|metadata| metadata.r#type.eq_ignore_ascii_case("library"));
-    let is_partial = |name: &str| name.rsplit('/').next().is_some_and(|name| name.starts_with('_'));
     level
         .files
         .iter()

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::APIResource;
-use kube::core::{ApiResource, GroupVersionKind};
+use kube::core::ApiResource;
 use tokio::sync::Notify;
 
 use crate::cluster::{Cluster, Error};
+use crate::release::Gvk;
 
 /// A kind as it is served.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,7 +46,7 @@ impl Discovery {
     ///
     /// # Errors
     /// [`Error::NotServed`], or that of the call.
-    pub async fn resolve(&self, gvk: &GroupVersionKind) -> Result<Arc<Served>, Error> {
+    pub async fn resolve(&self, gvk: &Gvk) -> Result<Arc<Served>, Error> {
         let api_version = gvk.api_version();
         let known = self.known().get(&api_version).cloned();
         if let Some(served) = known.and_then(|kinds| kinds.get(&gvk.kind).cloned()) {
@@ -64,10 +65,10 @@ impl Discovery {
     /// [`Error::NotServed`], or that of a call.
     pub async fn resolve_preferred(&self, group: &str, kind: &str) -> Result<Arc<Served>, Error> {
         if group.is_empty() {
-            return self.resolve(&GroupVersionKind::gvk("", "v1", kind)).await;
+            return self.resolve(&Gvk::new("v1", kind)).await;
         }
         for version in self.group_versions(group).await? {
-            match self.resolve(&GroupVersionKind::gvk(group, &version, kind)).await {
+            match self.resolve(&Gvk::new(&format!("{group}/{version}"), kind)).await {
                 Err(Error::NotServed { .. }) => {}
                 answer => return answer,
             }

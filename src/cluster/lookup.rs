@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kube::core::GroupVersionKind;
 use kube::core::params::ListParams;
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
@@ -10,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::cluster::discovery::Served;
 use crate::cluster::objects::Target;
 use crate::cluster::{Cluster, Error};
-use crate::release::Digest;
+use crate::release::{Digest, Gvk};
 
 /// The type of the Secrets that Helm, and we, keep records of releases in (Helm v4.3.1, `pkg/storage/driver/secrets.go`).
 const RECORD: &str = "helm.sh/release.v1";
@@ -30,9 +29,8 @@ pub struct Lookup {
 
 impl Lookup {
     /// Its kind, to be asked for.
-    pub fn gvk(&self) -> GroupVersionKind {
-        let (group, version) = self.api_version.rsplit_once('/').unwrap_or(("", &self.api_version));
-        GroupVersionKind::gvk(group, version, &self.kind)
+    pub fn gvk(&self) -> Gvk {
+        Gvk::new(&self.api_version, &self.kind)
     }
 
     /// Whether what is said of the object `name` of its kind in `namespace` is said of it.

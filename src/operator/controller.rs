@@ -5,7 +5,6 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use kube::core::GroupVersionKind;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -19,6 +18,7 @@ use crate::operator::resources::{self, Watches};
 use crate::operator::stopped;
 use crate::reconcile::queue::Again;
 use crate::reconcile::{Context, Controller, reconcile};
+use crate::release::Gvk;
 
 /// Between two looks for a kind that is not served: at first, and after many.
 const KIND_RETRY: Duration = Duration::from_secs(1);
@@ -76,7 +76,7 @@ async fn until<T>(stop: watch::Receiver<bool>, task: impl Future<Output = T>) ->
 /// How the kind is served, waited for: its CRD may come later.
 async fn kind_served(station: &Station, entry: &Entry) -> Arc<Served> {
     let watch = &entry.watch;
-    let gvk = GroupVersionKind::gvk(&watch.gvk.group, &watch.gvk.version, &watch.gvk.kind);
+    let gvk = Gvk::new(&watch.gvk.api_version(), &watch.gvk.kind);
     let (mut reported, mut pause) = (String::new(), KIND_RETRY);
     loop {
         let error = match station.context.discovery.resolve(&gvk).await {

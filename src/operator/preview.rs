@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
-use kube::core::GroupVersionKind;
 use kube::core::params::ListParams;
 use serde_json::{Value as Json, json};
 use tokio::sync::watch;
@@ -17,8 +16,8 @@ use crate::cluster::{Cluster, Error};
 use crate::metrics::Metrics;
 use crate::reconcile::preview::{Difference, preview};
 use crate::reconcile::resource::Resource;
-use crate::reconcile::{Context, Controller, Shared, WatchState, Watching, known};
-use crate::release::{ObjectId, labels};
+use crate::reconcile::{Context, Controller, Shared, WatchState, Watching, known, part_of};
+use crate::release::{Gvk, ObjectId, labels};
 
 /// What a pass over one resource would do.
 #[derive(Debug)]
@@ -67,8 +66,7 @@ pub async fn previews(
     let mut found = Vec::new();
     for entry in &catalog.entries {
         let gvk = &entry.watch.gvk;
-        let served = match context.discovery.resolve(&GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind)).await
-        {
+        let served = match context.discovery.resolve(&Gvk::new(&gvk.api_version(), &gvk.kind)).await {
             // Without its CRD there are no resources.
             Err(Error::NotServed { .. }) => continue,
             served => served?,
@@ -181,15 +179,7 @@ async fn list(cluster: &Cluster, served: &Served, context: &Weak<Context>) -> Wa
     };
     let Some(context) = context.upgrade() else { return WatchState::Failing("nobody asks any more".to_owned()) };
     for object in objects {
-        let text = |pointer: &str| object.pointer(pointer).and_then(Json::as_str).unwrap_or_default().to_owned();
-        let id = ObjectId {
-            group: served.resource.group.clone(),
-            kind: served.resource.kind.clone(),
-            namespace: text("/metadata/namespace"),
-            name: text("/metadata/name"),
-        };
-        let set = object.pointer("/metadata/labels").and_then(|labels| labels.get(labels::PART_OF)?.as_str());
-        if let Some(set) = set {
+        if let (Some(id), Some(set)) = (ObjectId::of(&object), part_of(&object)) {
             // Nobody waits for such news here.
             let _news = context.objects.observe(&id, set, &known(&object));
         }

@@ -189,7 +189,7 @@ impl Pass<'_> {
             Arc::clone(served)
         } else {
             // Its definition may have been applied a moment ago.
-            self.context.discovery.resolve(&gvk(object)).await?
+            self.context.discovery.resolve(&object.gvk()).await?
         };
         let target = Target { served: &served, namespace: &object.id.namespace, name: &object.id.name };
         let adopted = self.migrate_adopted(reason, target).await?;
@@ -318,10 +318,6 @@ impl Pass<'_> {
         let labels = Write { controller: self.controller.name.clone(), verb };
         self.context.metrics.writes.get_or_create(&labels).inc();
     }
-}
-
-fn gvk(object: &Prepared) -> kube::core::GroupVersionKind {
-    kube::core::GroupVersionKind::gvk(&object.id.group, &object.version, &object.id.kind)
 }
 
 /// What need not be sent.

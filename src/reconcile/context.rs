@@ -216,13 +216,19 @@ pub struct Controller {
     pub name: String,
     /// What is counted of it.
     pub metrics: metrics::Controller,
-    memos: Mutex<BTreeMap<Key, Arc<Memo>>>,
-    /// Requests of users that were handled: the schema of a kind may not let its status keep them.
-    handled: Mutex<BTreeMap<Key, String>>,
-    /// What each resource was rendered from when its warnings were told.
-    told: Mutex<BTreeMap<Key, Digest>>,
-    /// UIDs of the resources that were compared with what the API server has.
-    confirmed: Mutex<BTreeMap<Key, String>>,
+    notes: Mutex<BTreeMap<Key, Notes>>,
+}
+
+/// What is kept of a resource between passes.
+#[derive(Default)]
+struct Notes {
+    memo: Option<Arc<Memo>>,
+    /// The user's request that was handled last: the schema of a kind may not let its status keep it.
+    handled: Option<String>,
+    /// What the resource was rendered from when its warnings were told.
+    told: Option<Digest>,
+    /// UID of the resource that was compared with what the API server has.
+    confirmed: Option<String>,
 }
 
 impl Controller {
@@ -231,9 +237,7 @@ impl Controller {
         let name = format!("{}-controller", served.resource.kind.to_lowercase());
         let metrics = metrics.controller(&name, workers);
         let (resources, queue) = (Resources::default(), Queue::counted(metrics.clone()));
-        let (memos, handled) = (Mutex::default(), Mutex::default());
-        let (told, confirmed) = (Mutex::default(), Mutex::default());
-        Self { entries, served, resources, queue, name, metrics, memos, handled, told, confirmed }
+        Self { entries, served, resources, queue, name, metrics, notes: Mutex::default() }
     }
 
     /// The entry of `watches.yaml` with its chart. A pass asks once: it may change at any time.
@@ -242,45 +246,46 @@ impl Controller {
     }
 
     pub(crate) fn memo(&self, key: &Key) -> Option<Arc<Memo>> {
-        lock(&self.memos).get(key).cloned()
+        lock(&self.notes).get(key)?.memo.clone()
     }
 
     pub(crate) fn remember(&self, key: &Key, memo: Memo) -> Arc<Memo> {
         let memo = Arc::new(memo);
-        lock(&self.memos).insert(key.clone(), Arc::clone(&memo));
+        self.note(key, |notes| notes.memo = Some(Arc::clone(&memo)));
         memo
     }
 
     /// Notes that a request was handled.
     pub(crate) fn handle(&self, key: &Key, request: &str) {
-        lock(&self.handled).insert(key.clone(), request.to_owned());
+        self.note(key, |notes| notes.handled = Some(request.to_owned()));
     }
 
     /// Whether this request was handled last.
     pub(crate) fn has_handled(&self, key: &Key, request: &str) -> bool {
-        lock(&self.handled).get(key).is_some_and(|handled| handled == request)
+        lock(&self.notes).get(key).is_some_and(|notes| notes.handled.as_deref() == Some(request))
     }
 
     /// Whether nothing was told yet of what the resource is rendered from; it is told now.
     pub(crate) fn is_first_look(&self, key: &Key, inputs: Digest) -> bool {
-        lock(&self.told).insert(key.clone(), inputs) != Some(inputs)
+        self.note(key, |notes| notes.told.replace(inputs)) != Some(inputs)
     }
 
     /// Whether the resource was compared with what the API server has.
     pub(crate) fn is_confirmed(&self, key: &Key, uid: &str) -> bool {
-        lock(&self.confirmed).get(key).is_some_and(|confirmed| confirmed == uid)
+        lock(&self.notes).get(key).is_some_and(|notes| notes.confirmed.as_deref() == Some(uid))
     }
 
     /// The resource is what the API server has.
     pub(crate) fn confirm(&self, key: &Key, uid: &str) {
-        lock(&self.confirmed).insert(key.clone(), uid.to_owned());
+        self.note(key, |notes| notes.confirmed = Some(uid.to_owned()));
     }
 
     pub(crate) fn forget(&self, key: &Key) {
-        lock(&self.confirmed).remove(key);
-        lock(&self.told).remove(key);
-        lock(&self.handled).remove(key);
-        lock(&self.memos).remove(key);
+        lock(&self.notes).remove(key);
+    }
+
+    fn note<T>(&self, key: &Key, note: impl FnOnce(&mut Notes) -> T) -> T {
+        note(lock(&self.notes).entry(key.clone()).or_default())
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use kube::core::GroupVersionKind;
 use serde_json::{Value as Json, json};
 
 use crate::cluster::Error;
@@ -87,8 +86,7 @@ impl Pass<'_> {
 
     async fn kind_of(&self, definition: &Json) -> Result<(ObjectId, Arc<Served>), Failure> {
         let text = |field: &str| definition.get(field).and_then(Json::as_str).unwrap_or_default();
-        let Gvk { group, version, kind } = Gvk::new(text("apiVersion"), text("kind"));
-        let served = self.context.discovery.resolve(&GroupVersionKind::gvk(&group, &version, &kind)).await?;
+        let served = self.context.discovery.resolve(&Gvk::new(text("apiVersion"), text("kind"))).await?;
         let message = "expected an object with apiVersion, kind and metadata.name in crds/";
         let id = ObjectId::of(definition).ok_or_else(|| Failure::refused(Cause::Render, message))?;
         Ok((id, served))
@@ -111,7 +109,7 @@ impl Pass<'_> {
             let versions = definition.pointer("/spec/versions").and_then(Json::as_array).into_iter().flatten();
             for version in versions.filter(|version| version["served"] == true) {
                 let version = version.get("name").and_then(Json::as_str).unwrap_or_default();
-                let gvk = GroupVersionKind::gvk(text("/spec/group"), version, text("/spec/names/kind"));
+                let gvk = Gvk::new(&format!("{}/{version}", text("/spec/group")), text("/spec/names/kind"));
                 match self.context.discovery.resolve(&gvk).await {
                     Ok(_) => {}
                     Err(Error::NotServed { .. }) => return Ok(false),

@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
-use kube::core::GroupVersionKind;
 use kube::core::params::Preconditions;
 use serde_json::{Value as Json, json};
 
@@ -284,8 +283,7 @@ impl Pass<'_> {
         let context = rendering::context(&self.entry, &self.resource, self.release.clone());
         let mut pieces = Vec::new();
         for (place, object) in objects.into_iter().enumerate() {
-            let gvk = GroupVersionKind::gvk(&object.gvk.group, &object.gvk.version, &object.gvk.kind);
-            let served = match self.context.discovery.resolve(&gvk).await {
+            let served = match self.context.discovery.resolve(&object.gvk).await {
                 Ok(served) => served,
                 // A kind that is gone must not stand in the way of a deletion.
                 Err(error @ Error::NotServed { .. }) if self.may_be_skipped(&error) => continue,

@@ -55,6 +55,7 @@ pub use context::{Context, Controller, Shared, WatchState, Watching};
 pub use hook_ends::HookEnds;
 pub use lookups::{Cover, Lookups};
 pub use objects::{Known, known};
+pub use observe::part_of;
 
 /// Between two looks for a kind that a chart has just defined: the API server needs a moment.
 const NOT_SERVED_RETRY: Duration = Duration::from_millis(200);

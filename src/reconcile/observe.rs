@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::StreamExt as _;
-use kube::core::GroupVersionKind;
 use serde_json::Value as Json;
 
 use crate::cluster::Error;
@@ -30,8 +29,7 @@ impl Pass<'_> {
     pub(crate) async fn watch(&self, kinds: &BTreeSet<Gvk>) -> Result<ServedKinds, Error> {
         let mut served = ServedKinds::new();
         for gvk in kinds {
-            let name = GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind);
-            match self.context.discovery.resolve(&name).await {
+            match self.context.discovery.resolve(gvk).await {
                 Ok(found) => served.insert(gvk.clone(), found),
                 // Whoever wants to apply such an object will be told.
                 Err(Error::NotServed { .. }) => None,
@@ -82,7 +80,8 @@ impl Pass<'_> {
     }
 }
 
-pub(crate) fn part_of(object: &Json) -> Option<&str> {
+/// The set that an object says it belongs to.
+pub fn part_of(object: &Json) -> Option<&str> {
     object.pointer("/metadata/labels")?.get(labels::PART_OF)?.as_str()
 }
 

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use serde_json::Value as Json;
 
-use crate::cluster::discovery::Served;
 use crate::cluster::objects::Target;
 use crate::reconcile::context::{Context, Controller};
 use crate::reconcile::history::Goal;
@@ -76,7 +75,7 @@ impl Pass<'_> {
             Step::Hook(_) | Step::Prune { .. } | Step::Release { .. } => None,
         };
         let served = match gvk {
-            Some(gvk) => self.served(&gvk).await?,
+            Some(gvk) => self.context.discovery.resolve(&gvk).await?,
             None => self.context.discovery.resolve_preferred(&id.group, &id.kind).await?,
         };
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
@@ -101,10 +100,5 @@ impl Pass<'_> {
             Err(error) if error.is_not_found() => Ok(Some(body.clone())),
             Err(error) => Err(error.message()),
         }
-    }
-
-    async fn served(&self, gvk: &crate::release::Gvk) -> Result<Arc<Served>, Failure> {
-        let name = kube::core::GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind);
-        Ok(self.context.discovery.resolve(&name).await?)
     }
 }

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use kube::core::GroupVersionKind;
-
 use crate::cluster::Error;
 use crate::diagnostic::chain;
 use crate::reconcile::pass::{Cause, Failure, Pass, log};
@@ -76,7 +74,7 @@ impl Pass<'_> {
         let mut scopes = BTreeMap::new();
         let hooks = rendered.hook_objects().into_iter().map(|object| object.gvk);
         for gvk in rendered.kinds().into_iter().chain(hooks) {
-            match self.context.discovery.resolve(&GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind)).await {
+            match self.context.discovery.resolve(&gvk).await {
                 Ok(served) => {
                     let scope = if served.namespaced { Scope::Namespaced } else { Scope::Cluster };
                     scopes.insert(gvk, scope);

@@ -6,7 +6,6 @@
 use std::collections::BTreeSet;
 
 use futures::{FutureExt as _, StreamExt as _};
-use kube::core::GroupVersionKind;
 use kube::core::params::Preconditions;
 use serde_json::{Value as Json, json};
 
@@ -128,7 +127,7 @@ impl Pass<'_> {
 
     async fn find_one(&self, object: &Object, beside: &BTreeSet<ObjectId>) -> Result<Option<Found>, Error> {
         let gvk = &object.gvk;
-        let served = self.context.discovery.resolve(&GroupVersionKind::gvk(&gvk.group, &gvk.version, &gvk.kind)).await;
+        let served = self.context.discovery.resolve(gvk).await;
         let served = match served {
             // The version it was written in may be gone, and the kind still be there.
             Err(Error::NotServed { .. }) => self.context.discovery.resolve_preferred(&gvk.group, &gvk.kind).await,

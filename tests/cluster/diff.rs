@@ -85,7 +85,7 @@ async fn the_patches_of_a_watch_are_told_and_drift_that_it_lets_be_is_not() {
     assert!(text.contains("+  replicas: 1\n") && text.ends_with("1 object of 1 resource would change\n"), "{text}");
     let rules =
         "  drift: ignore\n  patches: [{target: {kind: ConfigMap}, patch: [{op: add, path: /data/added, value: x}]}]\n";
-    project.edit("watches.yaml", |text| text.replace("  kind: Web\n", &format!("  kind: Web\n{rules}")));
+    project.add_fields_of_web(rules);
     let (_, text) = diff(&project, &["--namespace", &namespace.name]).await;
     assert!(text.contains("+  added: x\n") && text.ends_with("1 object of 1 resource would change\n"), "{text}");
 }

@@ -3,23 +3,14 @@
 use serde_json::{Value as Json, json};
 use testbed::audit::Request;
 
-use crate::support::{Namespace, Operator, Project, condition, condition_text, eventually, is_deployed};
-
-/// This repository's project, whose watch of the kind Web has these fields too.
-fn project(fields: &str) -> Project {
-    let project = Project::new();
-    project.edit("watches.yaml", |text| text.replace("  kind: Web\n", &format!("  kind: Web\n{fields}")));
-    project
-}
-
-fn message(resource: &Json, kind: &str) -> String {
-    condition(resource, kind).and_then(|found| found["message"].as_str()).unwrap_or_default().to_owned()
-}
+use crate::support::{
+    Namespace, Operator, Project, condition, condition_message, condition_text, eventually, is_deployed,
+};
 
 #[tokio::test]
 async fn patches_change_what_is_applied_and_an_idle_one_is_told_once() {
     let namespace = Namespace::create("patches").await;
-    let project = project(
+    let project = Project::with_fields_of_web(
         "  patches:
   - target: {group: apps, kind: Deployment}
     patch:
@@ -47,14 +38,15 @@ async fn patches_change_what_is_applied_and_an_idle_one_is_told_once() {
 #[tokio::test]
 async fn a_patch_that_does_not_fit_refuses_the_revision_and_names_itself() {
     let namespace = Namespace::create("misfit").await;
-    let project =
-        project("  patches: [{target: {kind: Service}, patch: [{op: replace, path: /spec/nothing, value: 1}]}]\n");
+    let project = Project::with_fields_of_web(
+        "  patches: [{target: {kind: Service}, patch: [{op: replace, path: /spec/nothing, value: 1}]}]\n",
+    );
     let operator = Operator::start(&project, &namespace).await;
     namespace.create_resource("Web", "shop", json!({})).await;
     let refused = |web: &Json| condition(web, "Stalled").is_some();
     let web = namespace.until("Web", "shop", "it is refused", refused).await;
     assert_eq!(condition_text(&web, "Stalled").unwrap(), "True/RenderFailed");
-    let message = message(&web, "Stalled");
+    let message = condition_message(&web, "Stalled");
     let named = "`patches[0]`: cannot carry out `patch[0]`, `replace`, at `/spec/nothing` of `Service shop-web`";
     assert!(message.starts_with(named) && message.ends_with("there is nothing at this path"), "{message}");
     assert!(namespace.find("ConfigMap", "shop-web").await.is_none());
@@ -65,8 +57,9 @@ async fn a_patch_that_does_not_fit_refuses_the_revision_and_names_itself() {
 #[tokio::test]
 async fn what_a_watch_does_not_allow_refuses_the_revision_before_any_write() {
     let namespace = Namespace::create("restrict").await;
-    let project =
-        project("  restrict: {namespaces: own, kinds: [ConfigMap, Deployment.apps, Service, ServiceAccount]}\n");
+    let project = Project::with_fields_of_web(
+        "  restrict: {namespaces: own, kinds: [ConfigMap, Deployment.apps, Service, ServiceAccount]}\n",
+    );
     let place = |kind: &str, api: &str, of: &str| {
         format!(
             "{{{{- if .Values.{of} }}}}\napiVersion: {api}\nkind: {kind}\nmetadata:\n  name: {{{{ .Release.Name }}}}-{of}\n{{{{- with .Values.namespace }}}}\n  namespace: {{{{ . }}}}\n{{{{- end }}}}\n{{{{- end }}}}\n---\n"
@@ -95,7 +88,7 @@ async fn what_a_watch_does_not_allow_refuses_the_revision_before_any_write() {
         namespace.create_resource("Web", name, spec).await;
         let refused = |web: &Json| condition_text(web, "Stalled").as_deref() == Some("True/Restricted");
         let web = namespace.until("Web", name, "it is refused", refused).await;
-        let message = message(&web, "Stalled");
+        let message = condition_message(&web, "Stalled");
         assert!(message.contains(rule), "{message}");
         assert_eq!(condition_text(&web, "ReleaseFailed").unwrap(), "True/InstallError");
     }
@@ -115,7 +108,7 @@ async fn what_a_watch_does_not_allow_refuses_the_revision_before_any_write() {
 #[tokio::test]
 async fn definitions_of_a_chart_are_objects_that_a_watch_may_not_allow() {
     let namespace = Namespace::create("crdless").await;
-    let project = project("  restrict: {clusterScoped: false}\n");
+    let project = Project::with_fields_of_web("  restrict: {clusterScoped: false}\n");
     project.edit("helm-charts/web/crds/thing.yaml", |_| {
         "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: things.forbidden.example.com}\nspec:\n  group: forbidden.example.com\n  scope: Namespaced\n  names: {kind: Thing, plural: things}\n  versions: [{name: v1, served: true, storage: true, schema: {openAPIV3Schema: {type: object}}}]\n".to_owned()
     });
@@ -123,7 +116,7 @@ async fn definitions_of_a_chart_are_objects_that_a_watch_may_not_allow() {
     namespace.create_resource("Web", "shop", json!({})).await;
     let refused = |web: &Json| condition_text(web, "Stalled").as_deref() == Some("True/Restricted");
     let web = namespace.until("Web", "shop", "it is refused", refused).await;
-    let message = message(&web, "Stalled");
+    let message = condition_message(&web, "Stalled");
     assert!(message.contains("CustomResourceDefinition things.forbidden.example.com` (crds/)"), "{message}");
     assert!(namespace.find("CustomResourceDefinition", "things.forbidden.example.com").await.is_none());
 }
@@ -138,7 +131,8 @@ fn holders(object: &Json, field: &str) -> Vec<String> {
 #[tokio::test]
 async fn an_ignored_field_is_sent_once_and_then_left_to_whoever_wants_it() {
     let namespace = Namespace::create("ignored").await;
-    let project = project("  ignoreFields: [{group: apps, kind: Deployment, paths: [/spec/replicas]}]\n");
+    let project =
+        Project::with_fields_of_web("  ignoreFields: [{group: apps, kind: Deployment, paths: [/spec/replicas]}]\n");
     let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
     namespace.create_resource("Web", "shop", json!({"replicaCount": 3})).await;
     namespace.until("Web", "shop", "it is deployed", is_deployed).await;
@@ -183,15 +177,12 @@ async fn an_ignored_field_is_sent_once_and_then_left_to_whoever_wants_it() {
 #[tokio::test]
 async fn a_field_of_a_release_that_runs_can_be_ignored_from_now_on() {
     let namespace = Namespace::create("from-now-on").await;
-    let project = project("");
+    let project = Project::with_fields_of_web("");
     let operator = Operator::start(&project, &namespace).await;
     namespace.create_resource("Web", "shop", json!({"replicaCount": 3})).await;
     namespace.until("Web", "shop", "it is deployed", is_deployed).await;
     operator.kill();
-    project.edit("watches.yaml", |text| {
-        let rule = "  ignoreFields: [{kind: Deployment, paths: [/spec/replicas]}]\n";
-        text.replace("  kind: Web\n", &format!("  kind: Web\n{rule}"))
-    });
+    project.add_fields_of_web("  ignoreFields: [{kind: Deployment, paths: [/spec/replicas]}]\n");
     let _operator = Operator::start(&project, &namespace).await;
     let free = |found: &Json| holders(found, "replicas").is_empty();
     let found = namespace.until("Deployment", "shop-web", "the field is nobody's", free).await;
@@ -201,20 +192,22 @@ async fn a_field_of_a_release_that_runs_can_be_ignored_from_now_on() {
 #[tokio::test]
 async fn drift_that_is_only_told_is_told_once_with_field_and_manager_and_ends_with_another_value() {
     let namespace = Namespace::create("drift-warn").await;
-    let project = project("  drift: warn\n");
+    let project = Project::with_fields_of_web("  drift: warn\n");
     let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
     namespace.create_resource("Web", "shop", json!({})).await;
     namespace.until("Web", "shop", "it is deployed", is_deployed).await;
 
     let drifted = namespace.patch("Deployment", "shop-web", json!({"spec": {"replicas": 5}})).await;
     let deployment = format!("`apps/Deployment {}/shop-web` was changed: spec.replicas by jane", namespace.name);
-    let told = |web: &Json| message(web, "Drifted") == deployment;
+    let told = |web: &Json| condition_message(web, "Drifted") == deployment;
     let web = namespace.until("Web", "shop", "the change is told", told).await;
     assert_eq!(condition_text(&web, "Drifted").unwrap(), "True/DriftDetected");
     assert!(is_deployed(&web));
     namespace.delete("Service", "shop-web").await;
     let service = format!("`Service {}/shop-web` was deleted", namespace.name);
-    let both = |web: &Json| message(web, "Drifted").contains(&service) && message(web, "Drifted").contains(&deployment);
+    let both = |web: &Json| {
+        condition_message(web, "Drifted").contains(&service) && condition_message(web, "Drifted").contains(&deployment)
+    };
     namespace.until("Web", "shop", "the deletion is told", both).await;
     let renders = operator.metric("chart_operator_renders_total").await;
     // Several periods: it is told once, nothing is rendered for it, and nothing written.
@@ -238,7 +231,9 @@ async fn drift_that_is_only_told_is_told_once_with_field_and_manager_and_ends_wi
     // Another value is another wish: what it changes is applied, and only that.
     namespace.patch("Web", "shop", json!({"spec": {"replicaCount": 2}})).await;
     namespace.until("Deployment", "shop-web", "it has 2 replicas", |found| found["spec"]["replicas"] == 2).await;
-    namespace.until("Web", "shop", "only the Service has drifted", |web| message(web, "Drifted") == service).await;
+    namespace
+        .until("Web", "shop", "only the Service has drifted", |web| condition_message(web, "Drifted") == service)
+        .await;
     assert!(namespace.find("Service", "shop-web").await.is_none());
     assert_eq!(operator.logged("Drift found").len(), 0);
 }
@@ -246,7 +241,7 @@ async fn drift_that_is_only_told_is_told_once_with_field_and_manager_and_ends_wi
 #[tokio::test]
 async fn drift_that_is_ignored_is_silent_and_another_value_is_applied() {
     let namespace = Namespace::create("drift-ignore").await;
-    let project = project("  drift: ignore\n");
+    let project = Project::with_fields_of_web("  drift: ignore\n");
     let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
     namespace.create_resource("Web", "shop", json!({})).await;
     namespace.until("Web", "shop", "it is deployed", is_deployed).await;

@@ -2,7 +2,9 @@
 
 use serde_json::{Value as Json, json};
 
-use crate::support::{Namespace, Operator, Project, condition, condition_text, eventually, is_deployed};
+use crate::support::{
+    Namespace, Operator, Project, condition, condition_message, condition_text, eventually, is_deployed,
+};
 
 pub(crate) const WATCHES: &str = "- group: charts.samutup.com
   version: v1alpha1
@@ -53,10 +55,6 @@ pub(crate) fn project(hooks: &[(&str, String)]) -> Project {
     project
 }
 
-fn message(resource: &Json, kind: &str) -> String {
-    condition(resource, kind).and_then(|found| found["message"].as_str()).unwrap_or_default().to_owned()
-}
-
 async fn until_exists(namespace: &Namespace, kind: &str, name: &str) -> Json {
     namespace.until(kind, name, "it exists", |_| true).await
 }
@@ -88,9 +86,9 @@ async fn hooks_run_by_weight_one_after_the_other_around_the_objects() {
     assert_eq!(first["metadata"]["labels"]["applyset.kubernetes.io/part-of"], Json::Null);
     assert_eq!(first["metadata"]["labels"]["helm.sdk.operatorframework.io/chart"], "probe");
     assert_eq!(first["metadata"]["ownerReferences"][0]["kind"], "Web");
-    let waits = |web: &Json| message(web, "Reconciling").contains("shop-first");
+    let waits = |web: &Json| condition_message(web, "Reconciling").contains("shop-first");
     let web = namespace.until("Web", "shop", "it tells what it waits for", waits).await;
-    assert!(message(&web, "Reconciling").ends_with("is under way: Job in progress"), "{web}");
+    assert!(condition_message(&web, "Reconciling").ends_with("is under way: Job in progress"), "{web}");
     assert_eq!(namespace.history("shop").await, ["1 pending-install: Initial install underway"]);
     assert_eq!(namespace.names("Job").await, ["shop-first"]);
 
@@ -107,7 +105,7 @@ async fn hooks_run_by_weight_one_after_the_other_around_the_objects() {
     namespace.end_job("shop-last", "Succeeded").await;
     let web = until_deployed(&namespace, "shop").await;
     assert_eq!(condition_text(&web, "Deployed").unwrap(), "True/InstallSuccessful");
-    assert_eq!(message(&web, "Deployed"), "It says hello.");
+    assert_eq!(condition_message(&web, "Deployed"), "It says hello.");
     assert_eq!(condition_text(&web, "Ready").unwrap(), "True/Succeeded");
     assert_eq!(namespace.history("shop").await, ["1 deployed: Install complete"]);
     let ended = ["shop-last Succeeded", "shop-first Succeeded", "shop-second Succeeded", "shop-test "];
@@ -179,7 +177,11 @@ async fn a_hook_that_fails_fails_the_install_with_its_cause_until_the_user_asks_
          BackoffLimitExceeded",
         namespace.name
     );
-    assert!(message(&web, "ReleaseFailed").starts_with(&told), "{}", message(&web, "ReleaseFailed"));
+    assert!(
+        condition_message(&web, "ReleaseFailed").starts_with(&told),
+        "{}",
+        condition_message(&web, "ReleaseFailed")
+    );
     namespace.until_gone("Job", "shop-broken").await;
     assert!(namespace.find("ConfigMap", "shop-page").await.is_none());
     let history = namespace.history("shop").await;
@@ -276,7 +278,8 @@ async fn a_job_that_vanished_before_its_end_was_seen_is_a_failure_and_not_run_tw
         || async { phases(&namespace, "shop", 1).await.contains(&"shop-lost Running".to_owned()).then_some(()) };
     eventually("the record tells that it runs", begun).await;
     namespace.delete("Job", "shop-lost").await;
-    let failed = |web: &Json| message(web, "ReleaseFailed").contains("it was deleted before its end was seen");
+    let failed =
+        |web: &Json| condition_message(web, "ReleaseFailed").contains("it was deleted before its end was seen");
     namespace.until("Web", "shop", "it has failed", failed).await;
     assert!(namespace.names("Job").await.is_empty());
 }
@@ -340,7 +343,7 @@ metadata: {name: first-page, annotations: {helm.sh/hook: pre-install}}
     until_deployed(&namespace, "first").await;
     let before = namespace.find("ConfigMap", "first-page").await.unwrap();
     namespace.create_resource("Web", "second", json!({})).await;
-    let failed = |web: &Json| message(web, "ReleaseFailed").contains("it exists and belongs to Web ");
+    let failed = |web: &Json| condition_message(web, "ReleaseFailed").contains("it exists and belongs to Web ");
     namespace.until("Web", "second", "it has failed", failed).await;
     assert_eq!(namespace.find("ConfigMap", "first-page").await.unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
 }

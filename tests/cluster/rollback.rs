@@ -3,7 +3,9 @@
 use serde_json::{Value as Json, json};
 
 use crate::hooks::{job, project};
-use crate::support::{Namespace, Operator, Project, condition, condition_text, eventually, is_deployed};
+use crate::support::{
+    Namespace, Operator, Project, condition, condition_message, condition_text, eventually, is_deployed,
+};
 
 const SERVICE: &str = "apiVersion: v1
 kind: Service
@@ -14,10 +16,6 @@ spec:
 
 fn with_service() -> Project {
     project(&[("service", SERVICE.to_owned())])
-}
-
-fn message(resource: &Json, kind: &str) -> String {
-    condition(resource, kind).and_then(|found| found["message"].as_str()).unwrap_or_default().to_owned()
 }
 
 /// Waits until the operator has looked `passes` more times.
@@ -46,7 +44,7 @@ async fn an_upgrade_that_is_refused_is_taken_back_once_and_the_user_is_waited_fo
     assert_eq!(condition_text(&web, "ReleaseFailed").unwrap(), "True/UpgradeError");
     assert_eq!(condition_text(&web, "Stalled").unwrap(), "True/Refused");
     assert_eq!(condition_text(&web, "Deployed").unwrap(), "True/InstallSuccessful");
-    let told = message(&web, "ReleaseFailed");
+    let told = condition_message(&web, "ReleaseFailed");
     assert!(told.contains("shop-door") && told.contains("70000"), "{told}");
     assert_eq!(namespace.find("ConfigMap", "shop-page").await.unwrap()["data"]["text"], "hello");
     let history = namespace.history("shop").await;
@@ -65,7 +63,7 @@ async fn an_upgrade_that_is_refused_is_taken_back_once_and_the_user_is_waited_fo
     until_looked(&operator, 3.0).await;
     assert_eq!(namespace.history("shop").await, history);
     let web = namespace.find("Web", "shop").await.unwrap();
-    assert_eq!(message(&web, "ReleaseFailed"), told);
+    assert_eq!(condition_message(&web, "ReleaseFailed"), told);
     let writes: Vec<_> = operator.calls().into_iter().filter(testbed::audit::Request::is_write).collect();
     assert!(writes.is_empty(), "{writes:?}");
 
@@ -117,7 +115,7 @@ async fn a_hook_that_fails_an_upgrade_leads_back_with_the_hooks_of_a_rollback() 
     namespace.until("ConfigMap", "shop-page", "it is as before", |page| page["data"]["text"] == "hello").await;
     let failed = |web: &Json| condition_text(web, "Stalled").as_deref() == Some("True/HookFailed");
     let web = namespace.until("Web", "shop", "it tells why", failed).await;
-    let told = message(&web, "ReleaseFailed");
+    let told = condition_message(&web, "ReleaseFailed");
     assert!(told.starts_with("post-upgrade hooks failed: resource Job/"), "{told}");
     let through = || async {
         Some(namespace.history("shop").await).filter(|lines| lines.len() == 3 && !lines[2].contains("pending"))

@@ -4,8 +4,8 @@ use serde_json::{Value as Json, json};
 use testbed::audit::Request;
 
 use crate::support::{
-    Namespace, Operator, Project, Setting, condition, condition_text, eventually, install_definition, is_deployed,
-    plane,
+    Namespace, Operator, Project, Setting, condition, condition_message, condition_text, eventually,
+    install_definition, is_deployed, plane,
 };
 
 /// Gives a user or an account these rights on all of some groups in the namespace.
@@ -26,20 +26,10 @@ fn everything_in(groups: &[&str]) -> Json {
     json!([{"apiGroups": groups, "resources": ["*"], "verbs": ["*"]}])
 }
 
-fn project(fields: &str) -> Project {
-    let project = Project::new();
-    project.edit("watches.yaml", |text| text.replace("  kind: Web\n", &format!("  kind: Web\n{fields}")));
-    project
-}
-
-fn message(resource: &Json, kind: &str) -> String {
-    condition(resource, kind).and_then(|found| found["message"].as_str()).unwrap_or_default().to_owned()
-}
-
 #[tokio::test]
 async fn everything_done_for_a_resource_is_done_as_the_account_of_its_watch() {
     let namespace = Namespace::create("tenant").await;
-    let project = project("  serviceAccountName: tenant\n");
+    let project = Project::with_fields_of_web("  serviceAccountName: tenant\n");
     project.edit("helm-charts/web/templates/looked-up.yaml", |_| {
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-seen\ndata:\n  \
          text: {{ lookup \"v1\" \"ConfigMap\" .Release.Namespace \"source\" | dig \"data\" \"text\" \"\" | quote }}\n"
@@ -54,7 +44,7 @@ async fn everything_done_for_a_resource_is_done_as_the_account_of_its_watch() {
     namespace.create_resource("Web", "shop", json!({})).await;
     let refused = |web: &Json| condition_text(web, "Stalled").is_some();
     let web = namespace.until("Web", "shop", "it says what is missing", refused).await;
-    let told = message(&web, "Stalled");
+    let told = condition_message(&web, "Stalled");
     assert!(told.contains(&format!("User \"{tenant}\" cannot")), "{told}");
     assert!(namespace.find("Deployment", "shop-web").await.is_none());
 
@@ -97,13 +87,13 @@ async fn an_operator_that_may_not_act_as_the_account_does_not_act_for_itself() {
          "verbs": ["get", "list", "watch", "create", "update", "patch", "delete"]},
     ]);
     grant(&namespace, "operator", user, rules).await;
-    let project = project("  serviceAccountName: tenant\n");
+    let project = Project::with_fields_of_web("  serviceAccountName: tenant\n");
     let mut operator = Operator::launch(&project, setting, &["--reconcile-period=1s"]);
     operator.until_ready().await;
     namespace.create_resource("Web", "shop", json!({})).await;
     let refused = |web: &Json| condition_text(web, "Stalled").as_deref() == Some("True/Forbidden");
     let web = namespace.until("Web", "shop", "it says what is missing", refused).await;
-    let told = message(&web, "Stalled");
+    let told = condition_message(&web, "Stalled");
     assert!(told.contains("cannot impersonate resource \"serviceaccounts\"") && told.contains("tenant"), "{told}");
     let of_resource = |call: &Request| ["webs", "webs/status", "events"].contains(&call.resource.as_str());
     let written: Vec<_> = operator.calls().into_iter().filter(|call| call.is_write() && !of_resource(call)).collect();
@@ -189,7 +179,7 @@ async fn what_may_be_secret_is_in_no_condition_event_metric_or_line_of_the_log()
         namespace.create_resource("Web", name, spec).await;
         let refused = |web: &Json| condition(web, "Stalled").is_some();
         let web = namespace.until("Web", name, "it is refused", refused).await;
-        let told = message(&web, "Stalled");
+        let told = condition_message(&web, "Stalled");
         assert!(told.contains(words) && told.contains("***"), "{told}");
         assert!(!web["status"].to_string().contains(SECRET), "{web}");
         let probe = || async {
@@ -213,7 +203,7 @@ async fn a_namespace_that_is_deleted_is_not_held_by_an_account_that_lost_its_rig
     let namespace = Namespace::create("going").await;
     namespace.create_named("ServiceAccount", "tenant", json!({})).await;
     grant(&namespace, "tenant", account(&namespace), everything_in(&["", "apps"])).await;
-    let _operator = Operator::start(&project("  serviceAccountName: tenant\n"), &namespace).await;
+    let _operator = Operator::start(&Project::with_fields_of_web("  serviceAccountName: tenant\n"), &namespace).await;
     namespace.create_resource("Web", "shop", json!({})).await;
     namespace.until("Web", "shop", "it is deployed", is_deployed).await;
     namespace.delete("RoleBinding", "tenant").await;

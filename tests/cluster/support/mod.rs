@@ -70,6 +70,12 @@ pub(crate) fn condition<'a>(resource: &'a Json, condition_type: &str) -> Option<
     conditions.iter().find(|condition| condition["type"] == condition_type)
 }
 
+/// The message of the condition of that type; empty where there is none.
+pub(crate) fn condition_message(resource: &Json, condition_type: &str) -> String {
+    let found = condition(resource, condition_type);
+    found.and_then(|found| found["message"].as_str()).unwrap_or_default().to_owned()
+}
+
 /// Status and reason of a condition, such as `True/InstallSuccessful`.
 pub(crate) fn condition_text(resource: &Json, condition_type: &str) -> Option<String> {
     let condition = condition(resource, condition_type)?;

@@ -84,6 +84,18 @@ impl Project {
         ])
     }
 
+    /// As [`Project::new`], where the watch of the kind Web has these fields too.
+    pub(crate) fn with_fields_of_web(fields: &str) -> Self {
+        let project = Self::new();
+        project.add_fields_of_web(fields);
+        project
+    }
+
+    /// Gives the watch of the kind Web these fields too.
+    pub(crate) fn add_fields_of_web(&self, fields: &str) {
+        self.edit("watches.yaml", |text| text.replace("  kind: Web\n", &format!("  kind: Web\n{fields}")));
+    }
+
     /// The operator runs in another directory: its charts get absolute paths.
     fn point_at_charts(&self) {
         self.edit("watches.yaml", |text| text.replace("chart: ", &format!("chart: {}/", self.folder.path().display())));
