@@ -1,6 +1,5 @@
 //! What a reconcile computes: charts from templates to objects, YAML in bulk, what is sent and what is compared.
 
-use std::collections::BTreeMap;
 use std::env;
 use std::fmt::Write as _;
 use std::fs;
@@ -120,9 +119,9 @@ fn run(compiled: &Compiled, values: &Json, name: &str) -> Result<Rendered> {
         revision: 1,
         operation: Operation::Install,
     };
-    let (capabilities, objects) = (Capabilities::default(), BTreeMap::new());
+    let capabilities = Capabilities::default();
     let inputs =
-        Inputs { values, release: &release, capabilities: &capabilities, objects: &objects, limits: Limits::default() };
+        Inputs { values, release: &release, capabilities: &capabilities, context: None, limits: Limits::default() };
     Ok(render(compiled, inputs, Rc::new(Still))?)
 }
 

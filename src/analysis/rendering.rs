@@ -96,9 +96,8 @@ impl Try<'_> {
             revision: 1,
             operation: Operation::Install,
         };
-        let objects = BTreeMap::new();
         let limits = Limits::default();
-        let inputs = Inputs { values, release: &release, capabilities, objects: &objects, limits };
+        let inputs = Inputs { values, release: &release, capabilities, context: None, limits };
         let compiled = match Compiled::new(chart) {
             Ok(compiled) => compiled,
             Err(error) => return found.push(self.relocated(error.to_diagnostic())),

@@ -151,7 +151,7 @@ fn read(watch: &Watch) -> Result<Chart, Diagnostic> {
 
 /// Proof that all of its templates parse.
 fn compiled(watch: &Watch, chart: &Chart) -> Result<Compiled, Diagnostic> {
-    Compiled::new(chart).map_err(|error| watch.chart_fault(error.to_string()))
+    Compiled::with_operator(chart).map_err(|error| watch.chart_fault(error.to_string()))
 }
 
 /// The text of an override as a template without data, as operator-sdk evaluates it once, at the start.

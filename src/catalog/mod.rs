@@ -74,7 +74,7 @@ impl Entry {
         if let Some(compiled) = compiled.get(&names) {
             return Ok(Arc::clone(compiled));
         }
-        let fresh = Arc::new(Compiled::new(chart)?);
+        let fresh = Arc::new(Compiled::with_operator(chart)?);
         compiled.insert(names, Arc::clone(&fresh));
         Ok(fresh)
     }

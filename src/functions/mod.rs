@@ -35,9 +35,11 @@ mod world;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use cast::text_of;
+pub(crate) use dates::parse_duration;
 pub(crate) use regex::Expression;
 pub(crate) use urls::{Address, parse_address};
-pub use world::{Host, World};
+pub use world::{Host, Selection, World};
 
 use crate::functions::crypto::price;
 use crate::template::function::{Function, Functions, IntoBody, Price};
@@ -45,6 +47,16 @@ use crate::template::function::{Function, Functions, IntoBody, Price};
 /// Why a text is no date such as `2006-01-02`, in the words of Go's `time.Parse`.
 pub(crate) fn date_fault(text: &str) -> Option<String> {
     dates::parse_time("2006-01-02", text).err()
+}
+
+/// The instant that a text in RFC 3339 names.
+///
+/// # Errors
+/// In the words of Go's `time.Parse`.
+pub(crate) fn parse_timestamp(text: &str) -> Result<jiff::Timestamp, String> {
+    let time = dates::parse_time("2006-01-02T15:04:05Z07:00", text)?;
+    let nanos = i32::try_from(time.nanos).unwrap_or_default();
+    Ok(jiff::Timestamp::new(time.seconds, nanos).unwrap_or(jiff::Timestamp::MAX))
 }
 
 /// Why a text is not JSON, in the words of a decoder of Go's `encoding/json`.

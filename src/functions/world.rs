@@ -9,10 +9,31 @@ use std::time::Duration;
 
 use crate::template::function::Engine;
 
+/// Objects of a kind that a template wants to see, chosen by their labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selection {
+    /// For instance `apps/v1`.
+    pub api_version: String,
+    /// For instance `Deployment`.
+    pub kind: String,
+    /// Empty for all of them.
+    pub namespace: String,
+    /// A label selector as the API server reads it; empty for everything.
+    pub selector: String,
+    /// Dotted paths, where `[]` steps into a list: only these are wanted, beside name, namespace, uid and labels. Empty for
+    /// whole objects.
+    pub fields: Vec<String>,
+}
+
 /// The world outside a render.
 pub trait World {
     /// The time, for `now`, `ago` and the validity of certificates.
     fn now(&self) -> jiff::Timestamp;
+
+    /// Whether it is `instant`, or later. Who is told no may want to know when to ask again.
+    fn has_come(&self, instant: jiff::Timestamp) -> bool {
+        self.now() >= instant
+    }
 
     /// How long the render has been at work, waiting for answers of the world left out: for [`crate::template::Limits::time`].
     /// `None`, unless implemented: nobody measures it, and it may take as long as it takes.
@@ -49,6 +70,22 @@ pub trait World {
         name: &str,
     ) -> Result<serde_json::Value, String> {
         self.lookup(api_version, kind, namespace, name)
+    }
+
+    /// The objects that the cluster has now, in any order. None, unless implemented: there is no cluster.
+    ///
+    /// # Errors
+    /// As [`World::lookup`].
+    fn select(&self, _wanted: &Selection) -> Result<Vec<serde_json::Value>, String> {
+        Ok(Vec::new())
+    }
+
+    /// As [`World::select`], asked for as in [`World::lookup_in_tpl`].
+    ///
+    /// # Errors
+    /// As [`World::lookup`].
+    fn select_in_tpl(&self, wanted: &Selection) -> Result<Vec<serde_json::Value>, String> {
+        self.select(wanted)
     }
 }
 

@@ -107,6 +107,7 @@ impl Pass<'_> {
             release: self.release.clone(),
             revision: terms.revision,
             operation: terms.operation,
+            context: Arc::new(render::Context::new(self.resource.json(), &self.context.namespace)),
         };
         let (cluster, discovery) = (self.cluster.clone(), self.context.discovery.clone());
         let (runtime, sight, chance) = (tokio::runtime::Handle::current(), self.sight(), terms.chance.clone());

@@ -1,6 +1,6 @@
 //! From a resource to the objects that are sent: what of a pass is pure, so that the command line can show it too.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::sync::Arc;
 
@@ -15,9 +15,11 @@ use crate::release::prepare::{Context, Owner};
 use crate::release::record::Record;
 use crate::release::{self, Gvk, ObjectId, ReleaseId, applyset};
 use crate::render::{self, Capabilities, Inputs, Operation, ReleaseInfo, Trace};
+use crate::template::function::Wait;
 use crate::template::{Budget, Limit};
 use crate::values::{self, Checks, Processed, Schemas, overrides, process};
 use crate::watches::Watch;
+use crate::yaml::{self, Numbers};
 
 /// What a chart rendered.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Rendered {
     pub definitions: Vec<Json>,
     /// Whether rendering it again would give something else.
     pub changes_by_itself: bool,
+    /// The text of `operator/policy.yaml`; `None` where the chart has none.
+    pub policy: Option<String>,
 }
 
 impl Rendered {
@@ -65,6 +69,16 @@ pub struct Job {
     pub revision: u32,
     /// `.Release.IsInstall` or `.Release.IsUpgrade`.
     pub operation: Operation,
+    /// What templates see beside Helm's objects.
+    pub context: Arc<render::Context>,
+}
+
+/// What templates are rendered with, beside the cluster.
+struct Given {
+    /// The values that are given beside the chart's own.
+    config: Json,
+    processed: Processed,
+    release: ReleaseInfo,
 }
 
 /// Why a resource's chart cannot be rendered. With its causes it is what the user is told.
@@ -82,9 +96,18 @@ pub enum Error {
     /// A template fails.
     #[error(transparent)]
     Render(render::Error),
+    /// A template waits: nothing is at fault.
+    #[error("{0}")]
+    Wait(Wait),
     /// What was rendered are no objects.
     #[error(transparent)]
     Objects(release::Error),
+    /// What `operator/status.yaml` rendered is no YAML.
+    #[error("cannot read what `{}` renders", render::STATUS)]
+    Status(#[source] yaml::Error),
+    /// It is something else than a map.
+    #[error("expected `{}` to render a map", render::STATUS)]
+    NoMap,
     /// The chart has hooks, and no record is kept of how far they are.
     #[error("the chart has hooks, such as `{kind}` `{name}` in {path}: expected `history` to be at least 1, found 0")]
     HooksWithoutHistory {
@@ -117,6 +140,13 @@ impl Error {
             _ => None,
         }
     }
+
+    fn of_render(error: render::Error) -> Self {
+        match error.template().waiting() {
+            Some(wait) => Self::Wait(wait.clone()),
+            None => Self::Render(error),
+        }
+    }
 }
 
 impl Job {
@@ -130,10 +160,24 @@ impl Job {
 
     /// As [`Job::render`], and what was asked, also where it failed.
     pub fn traced(&self, world: Rc<dyn render::World>) -> (Result<Rendered, Error>, Trace) {
+        self.within_budget(world, Self::rendered)
+    }
+
+    /// What `operator/status.yaml` renders with this `.Outcome`, a map, and what was asked; `None` where the chart has none.
+    /// It tells of a `spec` that does not fit the chart's schema too.
+    pub fn status(&self, world: Rc<dyn render::World>, outcome: &Json) -> (Result<Option<Json>, Error>, Trace) {
+        self.within_budget(world, |job, world, trace| job.rendered_status(world, outcome, trace))
+    }
+
+    fn within_budget<T>(
+        &self,
+        world: Rc<dyn render::World>,
+        render: impl FnOnce(&Self, Rc<dyn render::World>, &mut Trace) -> Result<T, Error>,
+    ) -> (Result<T, Error>, Trace) {
         let clock = Rc::clone(&world);
         let _budget = Budget::open(self.entry.limits, move || clock.elapsed());
         let mut trace = Trace::default();
-        let rendered = self.rendered(world, &mut trace);
+        let rendered = render(self, world, &mut trace);
         let rendered = rendered.map_err(|error| match (error.limit(), Budget::reached()) {
             (None, Some(limit)) => Error::Limit { limit, source: Box::new(error) },
             _ => error,
@@ -142,6 +186,43 @@ impl Job {
     }
 
     fn rendered(&self, world: Rc<dyn render::World>, trace: &mut Trace) -> Result<Rendered, Error> {
+        let Given { config, processed, release } = self.given(Schemas::Enforced, trace)?;
+        let Processed { chart, values, .. } = processed;
+        let compiled = self.entry.compiled(&chart).map_err(Error::Render)?;
+        let (rendered, asked) = render::traced(&compiled, self.inputs(&values, &release), world);
+        trace.add(asked);
+        let rendered = rendered.map_err(Error::of_render)?;
+        let sorted = manifest::sort(&rendered.files).map_err(Error::Objects)?;
+        self.check_hooks(&sorted.hooks)?;
+        let objects = sorted.objects().map_err(Error::Objects)?;
+        let changes_by_itself = trace.chance_or_clock;
+        let definitions = chart.definitions().map_err(Error::Definitions)?;
+        let render::Rendered { notes, policy, .. } = rendered;
+        let (manifest, hooks) = (sorted.text(), sorted.hooks);
+        Ok(Rendered { manifest, notes, config, objects, hooks, definitions, changes_by_itself, policy })
+    }
+
+    fn rendered_status(
+        &self,
+        world: Rc<dyn render::World>,
+        outcome: &Json,
+        trace: &mut Trace,
+    ) -> Result<Option<Json>, Error> {
+        let Given { processed, release, .. } = self.given(Schemas::Skipped, trace)?;
+        let compiled = self.entry.compiled(&processed.chart).map_err(Error::Render)?;
+        let inputs = self.inputs(&processed.values, &release);
+        let (text, asked) = render::status(&compiled, inputs, outcome, world);
+        trace.add(asked);
+        let Some(text) = text.map_err(Error::of_render)? else { return Ok(None) };
+        match yaml::to_json(&text, Numbers::Exact).map_err(Error::Status)? {
+            Json::Null => Ok(Some(Json::Object(serde_json::Map::new()))),
+            status @ Json::Object(_) => Ok(Some(status)),
+            _ => Err(Error::NoMap),
+        }
+    }
+
+    /// The values, and the chart with the sub-charts that they choose.
+    fn given(&self, schemas: Schemas, trace: &mut Trace) -> Result<Given, Error> {
         if !self.spec.is_object() {
             return Err(Error::Spec);
         }
@@ -149,39 +230,21 @@ impl Job {
         let kube_version = self.capabilities.kube_version();
         let checked = !self.entry.chart.metadata.kube_version.is_empty();
         trace.asked.kube_version = checked.then(|| kube_version.version.clone());
-        let checks = Checks {
-            kube_version: &kube_version.version,
-            normalized: &kube_version.normalized,
-            schemas: Schemas::Enforced,
-        };
+        let (version, normalized) = (kube_version.version.as_str(), kube_version.normalized.as_str());
+        let checks = Checks { kube_version: version, normalized, schemas };
         let processed = values::process_with(&self.entry.chart, &config, checks).map_err(Error::Values)?;
-        let Processed { chart, values, .. } = processed;
-        let compiled = self.entry.compiled(&chart).map_err(Error::Render)?;
         let release = ReleaseInfo {
             name: self.release.name.clone(),
             namespace: self.release.namespace.clone(),
             revision: i64::from(self.revision),
             operation: self.operation,
         };
-        let inputs = Inputs {
-            values: &values,
-            release: &release,
-            capabilities: &self.capabilities,
-            objects: &BTreeMap::new(),
-            limits: self.entry.limits,
-        };
-        let (rendered, asked) = render::traced(&compiled, inputs, world);
-        let kube_version = trace.asked.kube_version.take();
-        *trace = asked;
-        trace.asked.kube_version = trace.asked.kube_version.take().or(kube_version);
-        let rendered = rendered.map_err(Error::Render)?;
-        let sorted = manifest::sort(&rendered.files).map_err(Error::Objects)?;
-        self.check_hooks(&sorted.hooks)?;
-        let objects = sorted.objects().map_err(Error::Objects)?;
-        let changes_by_itself = trace.chance_or_clock;
-        let definitions = chart.definitions().map_err(Error::Definitions)?;
-        let (manifest, hooks, notes) = (sorted.text(), sorted.hooks, rendered.notes);
-        Ok(Rendered { manifest, notes, config, objects, hooks, definitions, changes_by_itself })
+        Ok(Given { config, processed, release })
+    }
+
+    fn inputs<'a>(&'a self, values: &'a Json, release: &'a ReleaseInfo) -> Inputs<'a> {
+        let (capabilities, limits) = (&*self.capabilities, self.entry.limits);
+        Inputs { values, release, capabilities, context: Some(&self.context), limits }
     }
 
     /// Refuses hooks that cannot be run, before anything is written.
@@ -210,6 +273,7 @@ impl Rendered {
             hooks: record.hooks.iter().map(Hook::from).collect(),
             definitions: Vec::new(),
             changes_by_itself: true,
+            policy: None,
         })
     }
 }

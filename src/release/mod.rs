@@ -26,6 +26,7 @@ pub mod record;
 pub mod restrict;
 pub mod scope;
 pub mod secret;
+pub mod selector;
 pub mod target;
 
 pub use error::Error;

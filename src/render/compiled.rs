@@ -19,7 +19,26 @@ pub struct Compiled {
     /// The templates that are rendered, in Helm's order.
     files: Vec<TemplateFile>,
     templates_path: String,
+    policy: Option<OperatorFile>,
+    status: Option<OperatorFile>,
 }
+
+/// A file of the root chart's `operator/`, which Helm ignores. What it defines only it sees itself.
+#[derive(Debug)]
+pub(crate) struct OperatorFile {
+    /// `demo/operator/policy.yaml`
+    pub(crate) path: String,
+    /// `demo/templates`
+    pub(crate) base_path: String,
+    /// The templates of the chart, and this.
+    pub(crate) set: Set,
+}
+
+/// How its objects are carried out.
+pub const POLICY: &str = "operator/policy.yaml";
+
+/// The resource's status.
+pub const STATUS: &str = "operator/status.yaml";
 
 /// A template that is rendered by itself.
 #[derive(Debug)]
@@ -60,7 +79,35 @@ impl Compiled {
         }
         let templates_path = tree.scopes.first().map(|root| format!("{}/", root.base_path())).unwrap_or_default();
         let files = tree.templates.into_iter().map(|(file, _)| file).filter(|file| !is_partial(&file.path));
-        Ok(Self { set, files: files.collect(), scopes: tree.scopes, templates_path })
+        Ok(Self { set, files: files.collect(), scopes: tree.scopes, templates_path, policy: None, status: None })
+    }
+
+    /// As [`Compiled::new`], and what is in `operator/` too.
+    ///
+    /// # Errors
+    /// [`Error::Parse`]
+    pub fn with_operator(chart: &Chart) -> Result<Self, Error> {
+        let mut compiled = Self::new(chart)?;
+        compiled.policy = compiled.operator_file(chart, POLICY)?;
+        compiled.status = compiled.operator_file(chart, STATUS)?;
+        Ok(compiled)
+    }
+
+    fn operator_file(&self, chart: &Chart, name: &str) -> Result<Option<OperatorFile>, Error> {
+        let (Some(file), Some(root)) = (chart.file(name), self.scopes.first()) else { return Ok(None) };
+        let (path, base_path) = (format!("{}/{name}", root.path()), root.base_path());
+        let mut set = self.set.clone();
+        set.parse(&path, Arc::clone(&file.data)).map_err(Error::Parse)?;
+        set.finish();
+        Ok(Some(OperatorFile { path, base_path, set }))
+    }
+
+    pub(crate) fn policy(&self) -> Option<&OperatorFile> {
+        self.policy.as_ref()
+    }
+
+    pub(crate) fn status(&self) -> Option<&OperatorFile> {
+        self.status.as_ref()
     }
 
     pub(crate) fn set(&self) -> &Set {

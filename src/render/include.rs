@@ -10,6 +10,7 @@ use std::time::Duration;
 use memchr::memmem;
 
 use crate::functions::{self, Host};
+use crate::render::operator;
 use crate::template::function::{Engine, Function, FunctionError, Functions};
 use crate::template::quote;
 use crate::value::{MapType, Str, Value};
@@ -23,7 +24,7 @@ const NO_VALUE: &[u8] = b"<no value>";
 /// The name Helm gives its set of templates, and with it the text that `tpl` executes.
 pub(crate) const SET_NAME: &str = "gotpl";
 
-/// Every function of Helm's templates.
+/// Every function of Helm's templates, and ours.
 pub(crate) static FUNCTIONS: LazyLock<Arc<Functions>> = LazyLock::new(|| {
     let mut table = functions::table();
     table.extend([
@@ -34,6 +35,7 @@ pub(crate) static FUNCTIONS: LazyLock<Arc<Functions>> = LazyLock::new(|| {
         // Costs nothing but time: the clock is looked at.
         Function::new("lookup", lookup).priced(|_| Duration::ZERO),
     ]);
+    operator::extend(&mut table);
     Arc::new(table)
 });
 

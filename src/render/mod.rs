@@ -13,6 +13,7 @@ mod files;
 mod glob;
 mod handlebars;
 mod include;
+pub mod operator;
 mod scope;
 mod seen;
 mod trace;
@@ -33,10 +34,12 @@ use crate::template::{Budget, Limits, Run};
 use crate::value::{Map, MapType, Value};
 
 pub use capabilities::{Capabilities, InvalidVersion, KubeVersion};
-pub use compiled::Compiled;
+pub use compiled::{Compiled, POLICY, STATUS};
 pub use error::Error;
+pub use operator::Context;
 pub use trace::{Asked, Trace};
 
+use crate::render::compiled::OperatorFile;
 use crate::render::trace::{Witness, Witnessed};
 
 /// `.Release`, but for `Service`, which is always `Helm`.
@@ -70,8 +73,9 @@ pub struct Inputs<'a> {
     pub release: &'a ReleaseInfo,
     /// `.Capabilities`
     pub capabilities: &'a Capabilities,
-    /// What templates see beside Helm's objects, by name; every chart sees the same.
-    pub objects: &'a BTreeMap<String, Json>,
+    /// What templates see beside Helm's objects; every chart sees the same. `None` is Helm: a chart's `operator/` is not
+    /// rendered then.
+    pub context: Option<&'a Context>,
     /// What it may use, where no [`Budget`] is open.
     pub limits: Limits,
 }
@@ -84,6 +88,8 @@ pub struct Rendered {
     pub files: BTreeMap<String, String>,
     /// The text of the root chart's `templates/NOTES.txt`.
     pub notes: String,
+    /// The text of `operator/policy.yaml`, where the chart has one.
+    pub policy: Option<String>,
 }
 
 /// Helm renders every file of that name, and applies none.
@@ -101,7 +107,25 @@ pub fn render(chart: &Compiled, inputs: Inputs<'_>, world: Rc<dyn World>) -> Res
 pub fn traced(chart: &Compiled, inputs: Inputs<'_>, world: Rc<dyn World>) -> (Result<Rendered, Error>, Trace) {
     let witness = Rc::new(Witness { world, witnessed: Rc::default() });
     let rendered = each(chart, inputs, &witness, &mut |error| Err(error));
-    (rendered, witness.witnessed.trace())
+    (rendered, witness.witnessed.trace(inputs.context))
+}
+
+/// The text of `operator/status.yaml`, which sees `.Outcome` too, and what was asked; `None` where the chart has none.
+pub fn status(
+    chart: &Compiled,
+    inputs: Inputs<'_>,
+    outcome: &Json,
+    world: Rc<dyn World>,
+) -> (Result<Option<String>, Error>, Trace) {
+    let witness = Rc::new(Witness { world, witnessed: Rc::default() });
+    let Some(file) = chart.status() else { return (Ok(None), Trace::default()) };
+    let clock = Rc::clone(&witness);
+    let _budget = Budget::open(inputs.limits, move || clock.elapsed());
+    let common = common(inputs, &witness.witnessed);
+    common.insert("Outcome", Value::from_json(outcome));
+    let dots = scope::dots(chart.scopes(), &common, inputs.values);
+    let text = dots.first().map(|dot| witness.file(file, dot, inputs)).transpose();
+    (text, witness.witnessed.trace(inputs.context))
 }
 
 /// As [`render`], but a template that fails is only left out: what the others rendered to, and every error.
@@ -153,7 +177,26 @@ fn each(
             Err(error) => failed(Error::Execute(error))?,
         }
     }
+    if let (Some(_), Some(file), Some(dot)) = (inputs.context, chart.policy(), dots.first()) {
+        match witness.file(file, dot, inputs) {
+            Ok(text) => rendered.policy = Some(text),
+            Err(error) => failed(error)?,
+        }
+    }
     Ok(rendered)
+}
+
+impl Witness {
+    /// The text of a file of `operator/`.
+    fn file(self: &Rc<Self>, file: &OperatorFile, dot: &Map, inputs: Inputs<'_>) -> Result<String, Error> {
+        let host = Host { world: Rc::<Self>::clone(self) };
+        let run = Run { host: &host, limits: inputs.limits };
+        dot.insert("Template", template(&file.path, &file.base_path));
+        self.begin(&file.path);
+        let mut out = Vec::new();
+        file.set.execute(&file.path, Value::Map(dot.clone()), run, &mut out).map_err(Error::Execute)?;
+        Ok(include::to_text(&mut out))
+    }
 }
 
 impl Rendered {
@@ -170,8 +213,8 @@ impl Rendered {
 /// What is the same for every chart.
 fn common(inputs: Inputs<'_>, witnessed: &Rc<Witnessed>) -> Map {
     let common = Map::new(MapType::Values);
-    for (name, object) in inputs.objects {
-        common.insert(name.as_str(), Value::from_json(object));
+    for (name, value) in inputs.context.iter().flat_map(|context| context.values(&witnessed.reads)) {
+        common.insert(name, value);
     }
     common.insert("Release", release(inputs.release));
     common.insert("Capabilities", inputs.capabilities.to_value(witnessed));

@@ -7,7 +7,8 @@ use serde_json::{Value as Json, json};
 use crate::chart::{Chart, File, Metadata};
 use crate::render::glob::Glob;
 use crate::render::{
-    Asked, Capabilities, Compiled, Error, Inputs, KubeVersion, Operation, ReleaseInfo, Rendered, Trace, World, traced,
+    Asked, Capabilities, Compiled, Context, Error, Inputs, KubeVersion, Operation, ReleaseInfo, Rendered, Trace, World,
+    traced,
 };
 use crate::template::Limits;
 
@@ -66,10 +67,19 @@ pub(crate) fn render_within(chart: &Chart, values: &Json, limits: Limits) -> Res
 fn traced_within(chart: &Chart, values: &Json, limits: Limits) -> Result<(Result<Rendered, Error>, Trace), Error> {
     let release =
         ReleaseInfo { name: "rel".into(), namespace: "ns".into(), revision: 2, operation: Operation::Upgrade };
-    let objects = BTreeMap::from([("CR".to_owned(), json!({ "kind": "Demo" }))]);
+    let context = Context::new(&json!({ "kind": "Demo" }), "ops");
     let inputs =
-        Inputs { values, release: &release, capabilities: &Capabilities::default(), objects: &objects, limits };
+        Inputs { values, release: &release, capabilities: &Capabilities::default(), context: Some(&context), limits };
     Ok(traced(&Compiled::new(chart)?, inputs, Rc::new(Small)))
+}
+
+/// The inputs of a render for `context`.
+pub(crate) fn operator_inputs<T>(context: &Context, render: impl FnOnce(Inputs<'_>) -> T) -> T {
+    let release =
+        ReleaseInfo { name: "rel".into(), namespace: "ns".into(), revision: 1, operation: Operation::Install };
+    let (values, capabilities) = (json!({}), Capabilities::default());
+    let (context, limits) = (Some(context), Limits::default());
+    render(Inputs { values: &values, release: &release, capabilities: &capabilities, context, limits })
 }
 
 /// What a chart of this one template renders to.

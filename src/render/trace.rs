@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value as Json;
 
-use crate::functions::World;
+use crate::functions::{Selection, World};
 use crate::release::Digest;
-use crate::render::{Capabilities, KubeVersion};
+use crate::render::{Capabilities, Context, KubeVersion};
 use crate::value::Str;
+use crate::value::reads::Reads;
 
 /// What a render asked, whether it succeeded or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,6 +21,22 @@ pub struct Trace {
     pub asked: Asked,
     /// Whether it asked the time, randomness or a name server: it would then come out different the next time.
     pub chance_or_clock: bool,
+    /// What it read of the [`crate::render::Context`], but for `.Deleting`, by its place.
+    pub read: BTreeMap<String, Digest>,
+    /// When something that it waited for comes to pass, by `elapsed`: the earliest.
+    pub due: Option<Timestamp>,
+}
+
+impl Trace {
+    /// Adds what was asked later; of the same question this answer counts.
+    pub fn add(&mut self, later: Self) {
+        self.asked.has.extend(later.asked.has);
+        self.asked.api_versions = later.asked.api_versions.or(self.asked.api_versions);
+        self.asked.kube_version = later.asked.kube_version.or_else(|| self.asked.kube_version.take());
+        self.chance_or_clock |= later.chance_or_clock;
+        self.read.extend(later.read);
+        self.due = self.due.into_iter().chain(later.due).min();
+    }
 }
 
 /// Questions to `.Capabilities`, with the answers.
@@ -57,6 +75,8 @@ fn list(versions: &[Str]) -> Digest {
 pub(crate) struct Witnessed {
     asked: RefCell<Asked>,
     chance_or_clock: Cell<bool>,
+    due: Cell<Option<Timestamp>>,
+    pub(crate) reads: Rc<Reads>,
 }
 
 impl Witnessed {
@@ -75,9 +95,14 @@ impl Witnessed {
         self.asked.borrow_mut().kube_version.get_or_insert_with(|| version.version.clone());
     }
 
-    /// What has been asked until now.
-    pub(crate) fn trace(&self) -> Trace {
-        Trace { asked: self.asked.borrow().clone(), chance_or_clock: self.chance_or_clock.get() }
+    /// What has been asked until now, of `context` too.
+    pub(crate) fn trace(&self, context: Option<&Context>) -> Trace {
+        Trace {
+            asked: self.asked.borrow().clone(),
+            chance_or_clock: self.chance_or_clock.get(),
+            read: context.map(|context| context.digests(&self.reads.all())).unwrap_or_default(),
+            due: self.due.get(),
+        }
     }
 }
 
@@ -88,9 +113,18 @@ pub(crate) struct Witness {
 }
 
 impl World for Witness {
-    fn now(&self) -> jiff::Timestamp {
+    fn now(&self) -> Timestamp {
         self.witnessed.chance_or_clock.set(true);
         self.world.now()
+    }
+
+    fn has_come(&self, instant: Timestamp) -> bool {
+        let has_come = self.world.has_come(instant);
+        if !has_come {
+            let due = self.witnessed.due.get();
+            self.witnessed.due.set(Some(due.map_or(instant, |due| due.min(instant))));
+        }
+        has_come
     }
 
     fn elapsed(&self) -> Option<Duration> {
@@ -120,5 +154,13 @@ impl World for Witness {
 
     fn lookup_in_tpl(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Json, String> {
         self.world.lookup_in_tpl(api_version, kind, namespace, name)
+    }
+
+    fn select(&self, wanted: &Selection) -> Result<Vec<Json>, String> {
+        self.world.select(wanted)
+    }
+
+    fn select_in_tpl(&self, wanted: &Selection) -> Result<Vec<Json>, String> {
+        self.world.select_in_tpl(wanted)
     }
 }

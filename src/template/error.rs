@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Place, Source, Step};
 use crate::template::advice;
-use crate::template::function::FunctionError;
+use crate::template::function::{FunctionError, Wait};
 use crate::template::limits::Limit;
 use crate::template::quote::quote;
 use crate::value::Str;
@@ -159,6 +159,14 @@ impl Error {
         })
     }
 
+    /// What the execution has to wait for, if that is what ended it.
+    pub fn waiting(&self) -> Option<&Wait> {
+        self.chain().find_map(|error| match &error.0.kind {
+            ErrorKind::Call { cause: FunctionError::Wait(wait), .. } => Some(wait),
+            _ => None,
+        })
+    }
+
     /// The place as `file:line:column`, or `file:line` of text that does not parse.
     pub fn location(&self) -> Option<String> {
         if let ErrorKind::Parse { source, line, .. } = &self.0.kind {
@@ -228,6 +236,7 @@ fn size_of(kind: &ErrorKind) -> usize {
         | ErrorKind::Call { cause: FunctionError::Message(message) | FunctionError::Fail(message), .. } => {
             message.len()
         }
+        ErrorKind::Call { cause: FunctionError::Wait(wait), .. } => wait.reason.len() + wait.message.len(),
         ErrorKind::NoTemplate { .. } | ErrorKind::Limit(_) => 0,
     }
 }
@@ -319,6 +328,7 @@ impl fmt::Display for FunctionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Message(message) | Self::Fail(message) => f.write_str(message),
+            Self::Wait(wait) => wait.fmt(f),
             Self::Template(error) => error.write_line(f),
         }
     }

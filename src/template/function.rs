@@ -48,8 +48,25 @@ pub enum FunctionError {
     Message(String),
     /// The message of `fail` or `required`: the user's own words, reported as `execution error at (PLACE): MESSAGE`.
     Fail(String),
+    /// What the execution has to wait for: it is no fault of the template's.
+    Wait(Wait),
     /// A template that the function executed failed.
     Template(Box<Error>),
+}
+
+/// What an execution has to wait for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wait {
+    /// One word, for programs.
+    pub reason: String,
+    /// For people.
+    pub message: String,
+}
+
+impl std::fmt::Display for Wait {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.reason, self.message)
+    }
 }
 
 impl From<String> for FunctionError {
@@ -328,6 +345,23 @@ macro_rules! into_body {
             }
             fn into_body(self) -> Body {
                 Box::new(move |engine, _args| self(engine, $(take::<$param>(_args, $index)?),*).into_outcome())
+            }
+        }
+
+        impl<F, R, V, $($param),*> IntoBody<WithEngine<fn($($param,)* Rest<V>) -> R>> for F
+        where
+            F: Fn(&mut dyn Engine, $($param,)* Rest<V>) -> R + Send + Sync + 'static,
+            R: IntoOutcome,
+            V: Arg,
+            $($param: Arg),*
+        {
+            fn signature() -> Signature {
+                Signature { params: vec![$($param::TYPE),*], variadic: Some(V::TYPE) }
+            }
+            fn into_body(self) -> Body {
+                Box::new(move |engine, args| {
+                    self(engine, $(take::<$param>(args, $index)?,)* take_rest::<V>(args, $count)?).into_outcome()
+                })
             }
         }
     };

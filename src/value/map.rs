@@ -2,8 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::rc::Rc;
 
+use crate::value::reads::Traced;
 use crate::value::{Method, Signature, Str, Type, Value, meter};
 
 /// Which Go type the map is of.
@@ -34,7 +36,22 @@ impl MapType {
 pub struct Map {
     map_type: MapType,
     /// Nothing in a map that was never made.
-    entries: Option<Rc<RefCell<BTreeMap<Str, Value>>>>,
+    entries: Option<Rc<Entries>>,
+}
+
+/// What all clones of a map share.
+#[derive(Debug)]
+pub(in crate::value) struct Entries {
+    cell: RefCell<BTreeMap<Str, Value>>,
+    /// Who is told of every read.
+    traced: Option<Box<Traced>>,
+}
+
+impl Deref for Entries {
+    type Target = RefCell<BTreeMap<Str, Value>>;
+    fn deref(&self) -> &Self::Target {
+        &self.cell
+    }
 }
 
 impl Map {
@@ -45,8 +62,17 @@ impl Map {
 
     /// A map of these entries.
     pub fn from_entries(map_type: MapType, entries: BTreeMap<Str, Value>) -> Self {
+        Self::made(map_type, entries, None)
+    }
+
+    /// A map of these entries, whose reads `traced` is told of.
+    pub(in crate::value) fn traced(map_type: MapType, entries: BTreeMap<Str, Value>, traced: Traced) -> Self {
+        Self::made(map_type, entries, Some(Box::new(traced)))
+    }
+
+    fn made(map_type: MapType, entries: BTreeMap<Str, Value>, traced: Option<Box<Traced>>) -> Self {
         meter::hold_map(entries.len());
-        Self { map_type, entries: Some(Rc::new(RefCell::new(entries))) }
+        Self { map_type, entries: Some(Rc::new(Entries { cell: RefCell::new(entries), traced })) }
     }
 
     /// Go's nil map: it reads as an empty one, but is `null` in JSON and equal to nil, and nothing can be put into it.
@@ -67,6 +93,25 @@ impl Map {
         }
     }
 
+    fn reads_key(&self, key: &[u8]) {
+        if let Some(traced) = self.entries.as_ref().and_then(|entries| entries.traced.as_ref()) {
+            traced.key(key);
+        }
+    }
+
+    fn reads_keys(&self) {
+        if let Some(traced) = self.entries.as_ref().and_then(|entries| entries.traced.as_ref()) {
+            traced.keys();
+        }
+    }
+
+    fn reads_all(&self) {
+        if let Some(traced) = self.entries.as_ref().and_then(|entries| entries.traced.as_ref()) {
+            traced.keys();
+            self.read(|entries| entries.keys().for_each(|key| traced.key(key)));
+        }
+    }
+
     /// Which Go type it is of.
     pub fn map_type(&self) -> MapType {
         self.map_type
@@ -80,11 +125,13 @@ impl Map {
 
     /// The value at `key`, or `None` where there is none (a `nil` value is `Some(Nil)`).
     pub fn get(&self, key: impl AsRef<[u8]>) -> Option<Value> {
+        self.reads_key(key.as_ref());
         self.read(|entries| entries.get(key.as_ref()).cloned())
     }
 
     /// Whether `key` is there.
     pub fn contains(&self, key: impl AsRef<[u8]>) -> bool {
+        self.reads_key(key.as_ref());
         self.read(|entries| entries.contains_key(key.as_ref()))
     }
 
@@ -96,7 +143,7 @@ impl Map {
         meter::changed(entries, &value);
         let old = entries.borrow_mut().insert(key.into(), value);
         if old.is_none() {
-            meter::hold_entry(self.len());
+            meter::hold_entry(self.size());
         }
         // Dropped only now: its drop may reach this very map.
         drop(old);
@@ -107,13 +154,19 @@ impl Map {
         let Some(entries) = &self.entries else { return };
         let old = entries.borrow_mut().remove(key.as_ref());
         if old.is_some() {
-            meter::release_entry(self.len());
+            meter::release_entry(self.size());
         }
         drop(old);
     }
 
     /// Number of entries.
     pub fn len(&self) -> usize {
+        self.reads_keys();
+        self.size()
+    }
+
+    /// [`Map::len`], of which nobody is told.
+    fn size(&self) -> usize {
         self.read(BTreeMap::len)
     }
 
@@ -124,11 +177,13 @@ impl Map {
 
     /// The keys in byte order.
     pub fn keys(&self) -> Vec<Str> {
+        self.reads_keys();
         self.read(|entries| entries.keys().cloned().collect())
     }
 
     /// A snapshot of the entries in byte order of keys: the map may change while it is walked, as in Go.
     pub fn entries(&self) -> Vec<(Str, Value)> {
+        self.reads_all();
         self.read(|entries| entries.iter().map(|(key, value)| (key.clone(), value.clone())).collect())
     }
 
@@ -205,6 +260,7 @@ impl Map {
     /// A map of its own with the same entries; nested maps stay shared.
     #[must_use]
     pub fn shallow_copy(&self) -> Self {
+        self.reads_all();
         Self::from_entries(self.map_type, self.read(Clone::clone))
     }
 }

@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::marker::PhantomData;
 use std::rc::{Rc, Weak};
 
+use crate::value::map::Entries;
 use crate::value::{Str, Value};
 
 /// How deep a walk follows a value: deeper than anything meant, and small beside the stacks of renders. What contains
@@ -75,7 +76,7 @@ struct State {
 }
 
 /// Maps that were changed while somebody else held them. Only such a map can contain itself.
-type Changed = Vec<Weak<RefCell<BTreeMap<Str, Value>>>>;
+type Changed = Vec<Weak<Entries>>;
 
 thread_local! {
     static STATE: State = const {
@@ -311,7 +312,7 @@ pub(in crate::value) fn release_entry(entries: usize) {
 }
 
 /// Notes a map that somebody else holds too and that now has `value`.
-pub(in crate::value) fn changed(map: &Rc<RefCell<BTreeMap<Str, Value>>>, value: &Value) {
+pub(in crate::value) fn changed(map: &Rc<Entries>, value: &Value) {
     let open = STATE.with(|state| state.open.get());
     if !open || Rc::strong_count(map) == 1 || !matches!(value, Value::Map(_) | Value::List(_)) {
         return;

@@ -17,6 +17,7 @@ mod number;
 mod object;
 mod print;
 mod quote;
+pub mod reads;
 mod string;
 mod types;
 

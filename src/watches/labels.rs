@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::suggestion;
+use crate::release::selector::{Operator, Requirement, Selector, key_fault, value_fault};
 use crate::watches::fields::{Field, Fields, Findings, scalar};
-use crate::watches::selector::{Operator, Requirement, Selector, key_fault, value_fault};
 use crate::yaml::Node;
 
 pub(crate) fn selector(field: Field<'_>, findings: &mut Findings) -> Selector {

@@ -15,7 +15,6 @@ mod labels;
 pub mod lookup;
 mod read;
 mod rules;
-pub mod selector;
 
 #[cfg(test)]
 mod tests;
@@ -32,11 +31,11 @@ use crate::release::ignore::Ignore;
 use crate::release::patches::Patch;
 use crate::release::restrict::Restrict;
 
+pub use crate::release::selector::Selector;
 pub use budget::Budget;
 pub use crds::Crds;
 pub use lookup::LookupRules;
 pub use read::parse;
-pub use selector::Selector;
 
 /// Release records kept where a watch does not say.
 pub const DEFAULT_HISTORY: u32 = 10;

@@ -1,6 +1,5 @@
 //! Whole charts, from a directory and a file of values to the bytes that Helm prints (`tests/golden/charts`).
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -215,9 +214,7 @@ fn answer(chart: &Chart, values: &str, capabilities: &Capabilities, release: &st
         revision: 1,
         operation: Operation::Install,
     };
-    let objects = BTreeMap::new();
-    let inputs =
-        Inputs { values: &values, release: &release, capabilities, objects: &objects, limits: Limits::default() };
+    let inputs = Inputs { values: &values, release: &release, capabilities, context: None, limits: Limits::default() };
     let compiled = Compiled::new(&chart).map_err(|error| error.to_string())?;
     let rendered = render(&compiled, inputs, Rc::new(Nowhere)).map_err(|error| error.to_string())?;
     let sorted = manifest::sort(&rendered.files).map_err(|error| error.to_string())?;

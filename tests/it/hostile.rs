@@ -351,7 +351,7 @@ fn answer(template: &str) -> Result<String, String> {
         values: &json!({}),
         release: &release,
         capabilities: &Capabilities::assumed(KubeVersion::parse("v1.20.0").unwrap()),
-        objects: &BTreeMap::new(),
+        context: None,
         limits,
     };
     let chart = chart(&json!({ "template": template }));

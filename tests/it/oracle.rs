@@ -94,7 +94,7 @@ fn helm(case: &Json) -> Answer {
         values: &values(case),
         release: &release,
         capabilities: &Capabilities::assumed(KubeVersion::parse("v1.20.0").unwrap()),
-        objects: &std::collections::BTreeMap::new(),
+        context: None,
         limits: Limits::default(),
     };
     let rendered = Compiled::new(&chart(case)).and_then(|compiled| render(&compiled, inputs, Rc::new(Nowhere)));

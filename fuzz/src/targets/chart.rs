@@ -1,6 +1,5 @@
 //! Files as a chart, from loading to rendering. They come in one text: a line `-- NAME --` begins a file.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use chart_operator::chart::{Chart, File, load};
@@ -63,7 +62,7 @@ fn outcome(chart: &Chart) -> Result<Rendered, String> {
         values: &processed.values,
         release: &release,
         capabilities: &Capabilities::assumed(KubeVersion::parse("v1.33.0").unwrap()),
-        objects: &BTreeMap::new(),
+        context: None,
         limits: limits(),
     };
     let compiled = Compiled::new(&processed.chart).map_err(|error| error.to_string())?;

@@ -22,7 +22,7 @@ use crate::reconcile::resource::Resource;
 use crate::reconcile::rules;
 use crate::release::prepare::{self, Preparation};
 use crate::release::{Gvk, Scope, check_release_name, scope};
-use crate::render::{Capabilities, Operation};
+use crate::render::{self, Capabilities, Operation};
 use crate::watches::{self, Watch, Watches};
 use crate::yaml::{self, Numbers};
 
@@ -151,6 +151,7 @@ impl Shop<'_> {
             release: release.clone(),
             revision: if self.args.release.is_upgrade { 2 } else { 1 },
             operation: if self.args.release.is_upgrade { Operation::Upgrade } else { Operation::Install },
+            context: Arc::new(render::Context::new(resource.json(), &self.args.release.namespace.resolve())),
         };
         let world = Rc::new(Offline::new(self.args.cluster.dns()));
         let mut rendered = job.render(world).map_err(|error| {

@@ -2,7 +2,6 @@
 //!
 //! Mirrors Helm v4.3.1: `pkg/cmd/template.go`, `pkg/cmd/install.go`, `pkg/action/install.go`, `pkg/cli/values/options.go`.
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -212,7 +211,7 @@ pub(super) fn render(processed: Processed, setting: &Setting) -> Result<Renderin
         values: &values,
         release: &setting.release,
         capabilities: &setting.capabilities,
-        objects: &BTreeMap::new(),
+        context: None,
         limits: Limits::default(),
     };
     let compiled = Compiled::new(&chart).map_err(Error::Render)?;

@@ -8,6 +8,7 @@ mod object;
 mod parse;
 mod time;
 
+pub(crate) use duration::parse as parse_duration;
 pub(crate) use layout::format as format_time;
 pub(crate) use object::Named;
 use object::duration_value;

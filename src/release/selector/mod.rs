@@ -1,9 +1,13 @@
-//! Label selectors: which resources a watch means.
+//! Label selectors: which resources a watch means, and what a template looks up.
 //!
 //! Mirrors Kubernetes' `metav1.LabelSelector`, `LabelSelectorAsSelector` and `pkg/labels` (text, matching, validation).
 
+mod parse;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
+
+pub use parse::Error;
 
 /// A label selector; the default one means everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +57,31 @@ impl Selector {
     /// Whether it means everything.
     pub fn is_empty(&self) -> bool {
         self.match_labels.is_empty() && self.match_expressions.is_empty()
+    }
+
+    /// What keeps the API server from reading it.
+    ///
+    /// # Errors
+    /// The first fault.
+    pub fn check(&self) -> Result<(), String> {
+        let fault = |what: &str, fault: &str| format!("`{what}`: {fault}");
+        let values = |values: &BTreeSet<String>| {
+            values.iter().find_map(|value| value_fault(value).map(|found| fault(value, found)))
+        };
+        for (key, value) in &self.match_labels {
+            let found = key_fault(key).map(|found| fault(key, found));
+            found.or_else(|| value_fault(value).map(|found| fault(value, found))).map_or(Ok(()), Err)?;
+        }
+        for Requirement { key, operator, values: given } in &self.match_expressions {
+            let found = key_fault(key).map(|found| fault(key, found)).or_else(|| values(given));
+            let count = match (operator.takes_values(), given.is_empty()) {
+                (true, true) => Some(fault(key, "`In` and `NotIn` need at least one value")),
+                (false, false) => Some(fault(key, "`Exists` and `DoesNotExist` take no values")),
+                _ => None,
+            };
+            found.or(count).map_or(Ok(()), Err)?;
+        }
+        Ok(())
     }
 
     /// Whether it means a resource with these labels.
