@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
 use crate::diagnostic::chain;
+use crate::policy::Collision;
 use crate::reconcile::attempt::{Attempt, Terms, tells_revision};
 use crate::reconcile::context::Memo;
 use crate::reconcile::pass::{Cause, Failure, Pass, Refusal, ServedKinds, log};
@@ -162,7 +163,7 @@ impl Pass<'_> {
             part_of: context.part_of,
             owner_uid: context.owner.uid,
             release: context.release,
-            collision: plan::Policy::Prevent,
+            collision: Collision::Prevent,
             adopt_from: BTreeSet::new(),
             before: Vec::new(),
             after: Vec::new(),

@@ -16,7 +16,7 @@ use syn::visit::{self, Visit};
 const LAW: &str = include_str!("../../ARCHITECTURE.md");
 
 /// The half that is given the world and never looks at it.
-const PURE: &str = "value diagnostic yaml readiness template functions chart values policy release render watches status metrics analysis";
+const PURE: &str = "value diagnostic yaml shape readiness template functions chart values policy release render watches status metrics analysis";
 
 /// Where a path outside the crate may stand.
 enum Place {

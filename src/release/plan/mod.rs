@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use crate::policy;
 use crate::release::hook::Event;
 use crate::release::order::{self, Wave};
 use crate::release::prepare::Prepared;
@@ -97,25 +98,13 @@ pub struct Desired {
     /// The release.
     pub release: ReleaseId,
     /// Which objects of others may be taken over.
-    pub collision: Policy,
+    pub collision: policy::Collision,
     /// Ids of the ApplySet of each resource whose objects may be taken over whatever `collision` says.
     pub adopt_from: BTreeSet<String>,
     /// Hooks that run before the first object is written.
     pub before: Vec<HookStep>,
     /// Hooks that run when all objects are written.
     pub after: Vec<HookStep>,
-}
-
-/// Which objects of others may be taken over (design §5.6).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Policy {
-    /// None, but for those that Helm made for this very release.
-    #[default]
-    Prevent,
-    /// Those that nobody controls.
-    IfNoController,
-    /// All.
-    Force,
 }
 
 /// What to do, in this order. Without steps and without `leaving`, the cluster is as rendered.
@@ -402,7 +391,7 @@ fn own_state(live: &Live, applied: Option<&Applied>, object: &Prepared) -> State
 
 /// Whether an object that is not marked as ours may be taken over, row by row of the ownership table.
 fn take_over(foreign: &Foreign, applied: Option<&Applied>, desired: &Desired) -> Result<From, Holder> {
-    let force = desired.collision == Policy::Force;
+    let force = desired.collision == policy::Collision::Force;
     if let Some(other) = &foreign.part_of {
         let allowed = force || desired.adopt_from.contains(other);
         return if allowed { Ok(From::ApplySet(other.clone())) } else { Err(Holder::ApplySet(other.clone())) };
@@ -423,7 +412,7 @@ fn take_over(foreign: &Foreign, applied: Option<&Applied>, desired: &Desired) ->
     if controlled.is_some() || foreign.names_us {
         return Ok(From::Ourselves);
     }
-    if force || desired.collision == Policy::IfNoController {
+    if force || desired.collision == policy::Collision::IfNoController {
         return Ok(From::Nobody);
     }
     Err(foreign.helm_release.clone().map_or(Holder::Nobody, Holder::Helm))

@@ -24,7 +24,7 @@ fn desired(ids: &[&str]) -> Desired {
         part_of: "us".into(),
         owner_uid: "owner".into(),
         release: release("demo"),
-        collision: Policy::Prevent,
+        collision: policy::Collision::Prevent,
         adopt_from: BTreeSet::from(["friend".to_owned()]),
         before: Vec::new(),
         after: Vec::new(),
@@ -138,7 +138,10 @@ fn an_object_of_others_is_taken_over_only_as_the_policy_allows() {
         ("being deleted", Foreign { deleting: true, ..part_of("them") }, ["leaving"; 3]),
     ];
     for (name, foreign, expected) in cases {
-        for (collision, expected) in [Policy::Prevent, Policy::IfNoController, Policy::Force].into_iter().zip(expected)
+        for (collision, expected) in
+            [policy::Collision::Prevent, policy::Collision::IfNoController, policy::Collision::Force]
+                .into_iter()
+                .zip(expected)
         {
             let desired = Desired { collision, ..desired(&[ID]) };
             let observed = observed(None, Some(foreign.clone()), None);
