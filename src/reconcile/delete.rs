@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use futures::{FutureExt as _, StreamExt as _};
 use kube::core::params::Preconditions;
 use serde_json::json;
 
 use crate::cluster::Error;
 use crate::cluster::objects::Part;
 use crate::reconcile::context::Memo;
+use crate::reconcile::observe::IN_FLIGHT;
 use crate::reconcile::pass::{Failure, Pass, log};
 use crate::reconcile::queue::Again;
 use crate::reconcile::teardown::{Leaver, Mark};
 use crate::release::hook::Event;
-use crate::release::{Gvk, applyset, labels};
+use crate::release::{Gvk, applyset, labels, order};
 use crate::status;
 
 impl Pass<'_> {
@@ -63,20 +65,25 @@ impl Pass<'_> {
         Ok(Again::WhenAsked)
     }
 
-    /// Deletes what is not being deleted yet; what must be kept is let go.
+    /// Deletes what is not being deleted yet; what must be kept is let go. What follows each other and is of one wave goes at
+    /// the same time.
     async fn take_down(&self, leavers: &[Leaver]) -> Result<(), Failure> {
-        for Leaver { id, live, mark } in leavers {
-            match (live.keep, mark) {
-                (true, Mark::Record) => {}
-                (true, _) => self.let_go(id, &live.resource_version).await?,
-                (false, _) if live.deleting => {}
-                (false, _) => {
-                    let only = Preconditions { uid: Some(live.uid.clone()), resource_version: None };
-                    self.remove(id, only).await?;
-                }
-            }
+        let wave = |leaver: &Leaver| order::wave(&leaver.id.kind);
+        for wave in leavers.chunk_by(|a, b| wave(a) == wave(b)) {
+            let calls: Vec<_> = wave.iter().map(|leaver| self.take_one_down(leaver).boxed()).collect();
+            let answers: Vec<_> = futures::stream::iter(calls).buffer_unordered(IN_FLIGHT).collect().await;
+            answers.into_iter().collect::<Result<(), _>>()?;
         }
         Ok(())
+    }
+
+    async fn take_one_down(&self, Leaver { id, live, mark }: &Leaver) -> Result<(), Error> {
+        match (live.keep, mark) {
+            (true, Mark::Record) => Ok(()),
+            (true, _) => self.let_go(id, &live.resource_version).await,
+            (false, _) if live.deleting => Ok(()),
+            (false, _) => self.remove(id, Preconditions { uid: Some(live.uid.clone()), resource_version: None }).await,
+        }
     }
 
     async fn delete_records(&self, memo: &mut Memo) -> Result<(), Failure> {

@@ -65,6 +65,15 @@ impl History {
         self.revisions.iter().chain(self.parts.keys()).copied().collect()
     }
 
+    /// Notes the Secrets that hold what did not fit into that of a record: mostly none.
+    pub(crate) fn note_parts(&mut self, revision: u32, names: Vec<String>) {
+        if names.is_empty() {
+            self.parts.remove(&revision);
+        } else {
+            self.parts.insert(revision, names);
+        }
+    }
+
     /// Forgets a revision; gives the Secrets that held its parts.
     pub(crate) fn forget(&mut self, revision: u32) -> Vec<String> {
         self.revisions.remove(&revision);

@@ -42,7 +42,7 @@ impl Pass<'_> {
         if self.entry.watch.history == 0 || !(hooks || by_chance) {
             return Ok(());
         }
-        let mut record = self.new_record(memo, work, desired, operation).await?;
+        let (mut record, _) = self.new_record(memo, work, desired, operation).await?;
         record.info.status = operation.pending();
         record.info.description = operation.begun();
         let stage = Stage::first(operation.before());
@@ -156,12 +156,12 @@ impl Pass<'_> {
         if self.entry.watch.history == 0 {
             return Ok(());
         }
-        let mut record = self.record_of(next, ended, operation).await?;
+        let (mut record, former) = self.record_of(next, ended, operation).await?;
         record.info.status = Status::Deployed;
         record.info.description = operation.done();
         record.info.last_deployed = Some(Timestamp::now());
         // First: whoever is cut off between the two finds no revision that runs, and writes it. Not two of them.
-        self.supersede_others(next, record.revision).await?;
+        self.supersede_others(next, record.revision, former).await?;
         let annotation = recall::annotation(next, ended.work.inputs);
         if ended.work.begun.is_some() {
             self.put(&mut next.history, &record, annotation).await?;
@@ -171,7 +171,7 @@ impl Pass<'_> {
         }
         next.history.deployed.insert(record.revision);
         next.history.has_run = true;
-        self.supersede_others(next, record.revision).await?;
+        self.supersede_others(next, record.revision, None).await?;
         self.drop_old_records(next).await.map_err(Failure::from)
     }
 
@@ -204,7 +204,7 @@ impl Pass<'_> {
         if told.is_some() && ended.work.begun.is_none() && !matches!(operation, Operation::Rollback { .. }) {
             return Ok(());
         }
-        let mut record = self.record_of(next, ended, operation).await?;
+        let (mut record, _) = self.record_of(next, ended, operation).await?;
         record.info.status = Status::Failed;
         record.info.description = operation.failed(&self.release.name, &message);
         let annotation = recall::annotation_failed(&next.uid, ended.work.inputs, &failed);
@@ -221,38 +221,48 @@ impl Pass<'_> {
         self.drop_old_records(next).await.map_err(Failure::from)
     }
 
-    /// The record of a revision: the one that was begun, or a new one.
-    async fn record_of(&self, memo: &Memo, ended: &Ended<'_>, operation: Operation) -> Result<Record, Failure> {
+    /// The record of a revision: the one that was begun, or a new one, with the latest one that was read for it.
+    async fn record_of(
+        &self,
+        memo: &Memo,
+        ended: &Ended<'_>,
+        operation: Operation,
+    ) -> Result<(Record, Option<Record>), Failure> {
         match &ended.work.begun {
-            Some(begun) => Ok(begun.record.clone()),
+            Some(begun) => Ok((begun.record.clone(), None)),
             None => self.new_record(memo, &ended.work, &ended.desired, operation).await,
         }
     }
 
-    /// Marks all revisions but one as no longer those that run.
-    async fn supersede_others(&self, next: &mut Memo, but: u32) -> Result<(), Failure> {
+    /// Marks all revisions but one as no longer those that run. `read` is a record that need not be read again.
+    async fn supersede_others(&self, next: &mut Memo, but: u32, read: Option<Record>) -> Result<(), Failure> {
+        let mut read = read;
         for revision in next.history.deployed.clone().into_iter().filter(|revision| *revision != but) {
-            self.supersede(next, revision).await?;
+            let former = match read.take_if(|record| record.revision == revision) {
+                None => self.cluster.record(&self.release, revision).await?,
+                former => former,
+            };
+            self.supersede(next, revision, former).await?;
         }
         Ok(())
     }
 
     /// Marks a revision as no longer the one that runs.
-    async fn supersede(&self, next: &mut Memo, revision: u32) -> Result<(), Failure> {
-        let former = self.cluster.record(&self.release, revision).await?;
+    async fn supersede(&self, next: &mut Memo, revision: u32, former: Option<Record>) -> Result<(), Failure> {
         next.history.deployed.remove(&revision);
         let Some(mut former) = former.filter(|former| former.info.status == Status::Deployed) else { return Ok(()) };
         former.info.status = Status::Superseded;
         self.patch(&mut next.history, &former, None).await.map(drop)
     }
 
+    /// A new record, and the latest one there is, if that was read.
     async fn new_record(
         &self,
         memo: &Memo,
         work: &Work,
         desired: &Desired,
         operation: Operation,
-    ) -> Result<Record, Failure> {
+    ) -> Result<(Record, Option<Record>), Failure> {
         let now = Timestamp::now();
         let former = match (&work.source, memo.history.revisions.last()) {
             (None, Some(revision)) => self.cluster.record(&self.release, *revision).await?,
@@ -271,7 +281,7 @@ impl Pass<'_> {
         record.hooks.iter_mut().for_each(|hook| hook.last_run = HookRun::default());
         record.revision = memo.history.next();
         "ssa".clone_into(&mut record.apply_method);
-        Ok(record)
+        Ok((record, former))
     }
 
     fn rendered_record(&self, desired: &Desired, info: Info) -> Record {
@@ -299,7 +309,7 @@ impl Pass<'_> {
         self.cluster.create_record(&self.release, record.revision, &secrets).await?;
         self.count("create");
         history.revisions.insert(record.revision);
-        history.parts.insert(record.revision, part_names(&secrets.main));
+        history.note_parts(record.revision, part_names(&secrets.main));
         Ok(())
     }
 
@@ -342,7 +352,7 @@ impl Pass<'_> {
         let names = part_names(&secrets.main);
         if history.parts.get(&record.revision) != Some(&names) {
             self.cluster.create_parts(&self.release, &secrets.parts).await?;
-            history.parts.insert(record.revision, names);
+            history.note_parts(record.revision, names);
         }
         if let Some(annotation) = annotation {
             annotated(&mut secrets, annotation);
