@@ -37,6 +37,10 @@ pub struct Records {
 }
 
 impl Records {
+    fn sort(&mut self) {
+        self.records.sort_by_key(|record| record.version);
+    }
+
     fn add(&mut self, secret: PartialObjectMeta<Secret>) {
         let labels = secret.metadata.labels.unwrap_or_default();
         let Some(version) = labels.get("version").and_then(|version| version.parse().ok()) else { return };
@@ -48,6 +52,9 @@ impl Records {
         }
     }
 }
+
+/// Records in one page of a list.
+const PAGE: u32 = 500;
 
 fn secrets() -> Served {
     let resource = kube::core::ApiResource::erase::<Secret>(&());
@@ -66,8 +73,32 @@ impl Cluster {
         let list = self.call(|| format!("list the records of release `{release}`"), api.list(&params)).await?;
         let mut records = Records::default();
         list.items.into_iter().for_each(|secret| records.add(secret));
-        records.records.sort_by_key(|record| record.version);
+        records.sort();
         Ok(records)
+    }
+
+    /// The records of all releases of a namespace, by release. Reads metadata only.
+    ///
+    /// # Errors
+    /// That of a call.
+    pub async fn all_records(&self, namespace: &str) -> Result<BTreeMap<String, Records>, Error> {
+        let api = Api::<PartialObjectMeta<Secret>>::namespaced(self.client(), namespace);
+        let mut params = ListParams::default().labels(&format!("owner in (helm,{PARTS_OWNER})")).limit(PAGE);
+        let mut all = BTreeMap::<String, Records>::new();
+        loop {
+            let what = || format!("list the records of releases in namespace `{namespace}`");
+            let page = self.call(what, api.list(&params)).await?;
+            for secret in page.items {
+                let release = secret.metadata.labels.as_ref().and_then(|labels| labels.get("name")).cloned();
+                all.entry(release.unwrap_or_default()).or_default().add(secret);
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => params.continue_token = Some(token),
+                None => break,
+            }
+        }
+        all.values_mut().for_each(Records::sort);
+        Ok(all)
     }
 
     /// One record; none too where it cannot be read.

@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::Registry;
 
-use crate::metrics::{Build, Metrics, Samplers};
+use crate::metrics::{Build, Metrics, Samplers, Sources};
 
 /// Counters by label set.
 pub type Counters<Labels> = Family<Labels, Counter>;
@@ -51,7 +51,7 @@ fn histograms<Labels: Clone + Hash + Eq>(constructor: fn() -> Histogram) -> Hist
 /// The families, not yet printed by any registry.
 pub(super) fn unregistered() -> Metrics {
     Metrics {
-        resource_created_at: Family::default(),
+        resource_created_at: Sources::default(),
         reconcile: Family::default(),
         reconcile_errors: Family::default(),
         terminal_reconcile_errors: Family::default(),
@@ -160,11 +160,7 @@ fn register_queue(registry: &mut Registry, m: &Metrics) {
 }
 
 fn register_cluster(registry: &mut Registry, m: &Metrics) {
-    registry.register(
-        "resource_created_at_seconds",
-        "Timestamp at which a resource was created",
-        m.resource_created_at.clone(),
-    );
+    registry.register_collector(Box::new(m.resource_created_at.clone()));
     registry.register(
         "rest_client_requests",
         "Number of HTTP requests, partitioned by status code, method, and host",

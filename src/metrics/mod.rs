@@ -6,6 +6,7 @@
 //!
 //! Pure: no clock and no disk. Who counts hands durations in, who knows the process hands a [`Process`] in.
 
+mod created;
 mod families;
 mod labels;
 mod process;
@@ -22,6 +23,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+pub use created::Sources;
 pub use families::{Counters, Gauges, Histograms, Seconds};
 pub use labels::{
     Budget, Build, DeniedLookup, Drift, Forbidden, Lease, OfController, Outcome, Queue, QueueDepth, Reconcile,
@@ -35,8 +37,8 @@ pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 /// All metric families. Cheap to clone; every clone counts into the same values.
 #[derive(Clone, Debug)]
 pub struct Metrics {
-    /// `resource_created_at_seconds`: Unix time at which a custom resource was created. Remove the entry with the resource.
-    pub resource_created_at: Gauges<Resource>,
+    /// `resource_created_at_seconds`: Unix time at which a custom resource was created.
+    pub resource_created_at: Sources,
     /// `controller_runtime_reconcile_total`. [`Metrics::controller`] fills it.
     pub reconcile: Counters<Reconcile>,
     /// `controller_runtime_reconcile_errors_total`.

@@ -1,3 +1,5 @@
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
 
 fn metrics() -> Metrics {
@@ -14,7 +16,12 @@ fn the_creation_time_of_a_resource_is_printed_as_the_incumbent_prints_it() {
         namespace: "default".into(),
         version: "v1alpha1".into(),
     };
-    metrics.resource_created_at.get_or_create(&resource).set(1_706_275_138);
+    let known = Arc::new(AtomicBool::new(true));
+    let knows = Arc::clone(&known);
+    metrics.resource_created_at.add(move |tell| {
+        tell(&resource, 1_706_275_138);
+        knows.load(Ordering::Relaxed)
+    });
     insta::assert_snapshot!(metrics.encode(), @r#"
     # HELP chart_operator_catalog_last_reload_success_timestamp_seconds Unix time at which the watches and charts in force were read
     # TYPE chart_operator_catalog_last_reload_success_timestamp_seconds gauge
@@ -29,7 +36,8 @@ fn the_creation_time_of_a_resource_is_printed_as_the_incumbent_prints_it() {
     # TYPE resource_created_at_seconds gauge
     resource_created_at_seconds{group="cache.example.com",kind="Memcached",name="memcached-sample",namespace="default",version="v1alpha1"} 1.706275138e+09
     "#);
-    metrics.resource_created_at.remove(&resource);
+    known.store(false, Ordering::Relaxed);
+    metrics.encode();
     assert!(!metrics.encode().contains("resource_created_at_seconds"));
 }
 

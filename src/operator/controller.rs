@@ -122,6 +122,7 @@ async fn serve(
             true
         })
     });
+    resources::count(metrics, &controller);
     let mut watches = resources::watch(station, entry, &controller);
     let mut passes = JoinSet::new();
     let ended = tokio::select! {
@@ -133,7 +134,8 @@ async fn serve(
     controller.metrics.queue_depth.set(0);
     drop(watches);
     passes.join_all().await;
-    resources::forget_all(&station.context, &controller).await;
+    // Nothing of its resources is torn down.
+    station.context.dismiss(&controller).await;
     ended
 }
 

@@ -10,11 +10,11 @@ use tokio::task::JoinSet;
 
 use crate::catalog::Entry;
 use crate::health::Gate;
-use crate::metrics::Resource as ResourceLabels;
+use crate::metrics::{Metrics, Resource as ResourceLabels};
 use crate::operator::controller::Station;
 use crate::operator::follow::{Followed, Follower, follow};
 use crate::reconcile::resource::{Key, News, Resource};
-use crate::reconcile::{Context, Controller, WatchState};
+use crate::reconcile::{Controller, WatchState};
 
 /// The watches on the resources of one kind, one for each namespace. They, and their health checks, end with this value.
 pub(crate) struct Watches {
@@ -70,12 +70,7 @@ pub(crate) fn watch(station: &Station, entry: &Entry, controller: &Arc<Controlle
             "" => format!("watch {}", followed.source),
             namespace => format!("watch {} in {namespace}", followed.source),
         };
-        let follower = Primary {
-            context: Arc::clone(&station.context),
-            controller: Arc::clone(controller),
-            namespace,
-            unseen: BTreeSet::new(),
-        };
+        let follower = Primary { controller: Arc::clone(controller), namespace, unseen: BTreeSet::new() };
         watches.followers.spawn(follow(followed, follower, state));
         watches.reporters.spawn(report_health(station.gate.clone(), check.clone(), states));
         watches.checks.push(check);
@@ -105,28 +100,28 @@ async fn report_health(gate: Gate, check: String, mut states: watch::Receiver<Wa
     }
 }
 
-/// Forgets all resources of a controller that has ended. Nothing of them is torn down.
-pub(crate) async fn forget_all(context: &Context, controller: &Arc<Controller>) {
-    for key in controller.resources.keys() {
-        context.metrics.resource_created_at.remove(&labels(controller, &key));
-    }
-    context.dismiss(controller).await;
-}
-
-fn labels(controller: &Controller, key: &Key) -> ResourceLabels {
-    let kind = &controller.served.resource;
-    ResourceLabels {
-        group: kind.group.clone(),
-        kind: kind.kind.clone(),
-        name: key.name.clone(),
-        namespace: key.namespace.clone(),
-        version: kind.version.clone(),
-    }
+/// Has the metrics tell of the resources as long as there is the controller.
+pub(crate) fn count(metrics: &Metrics, controller: &Arc<Controller>) {
+    let counted = Arc::downgrade(controller);
+    metrics.resource_created_at.add(move |tell| {
+        let Some(controller) = counted.upgrade() else { return false };
+        let kind = &controller.served.resource;
+        controller.resources.each_created(|key, created| {
+            let labels = ResourceLabels {
+                group: kind.group.clone(),
+                kind: kind.kind.clone(),
+                name: key.name.clone(),
+                namespace: key.namespace.clone(),
+                version: kind.version.clone(),
+            };
+            tell(&labels, created);
+        });
+        true
+    });
 }
 
 /// Takes the events of the resources.
 struct Primary {
-    context: Arc<Context>,
     controller: Arc<Controller>,
     namespace: String,
     /// While a list is read: what was known before it and has not been shown again.
@@ -137,7 +132,6 @@ impl Primary {
     /// The resource is gone, or no longer selected: it is forgotten, and nothing of it is torn down.
     fn forget(&self, key: &Key) {
         self.controller.resources.forget(key);
-        self.context.metrics.resource_created_at.remove(&labels(&self.controller, key));
         self.controller.queue.add(key.clone());
     }
 }
@@ -149,12 +143,10 @@ impl Follower for Primary {
     }
 
     fn applied(&mut self, object: DynamicObject) {
-        let created = object.metadata.creation_timestamp.as_ref().map_or(0, |time| time.0.as_second());
         let Ok(json) = serde_json::to_value(object) else { return };
         let resource = Resource::new(json);
         let key = resource.key();
         self.unseen.remove(&key);
-        self.context.metrics.resource_created_at.get_or_create(&labels(&self.controller, &key)).set(created);
         let wanted = match self.controller.resources.observe(&resource) {
             News::Asked => true,
             // While a pass is under way it is most likely its own write; somebody else's makes that write a conflict.

@@ -24,14 +24,14 @@ pub(crate) struct Compact {
 
 /// A UID or a version.
 #[derive(Debug)]
-enum Text {
+pub(crate) enum Text {
     Uuid([u8; 16]),
     Number(u64),
     Other(Box<str>),
 }
 
 impl Text {
-    fn new(text: &str) -> Self {
+    pub(crate) fn new(text: &str) -> Self {
         if let Some(number) = text.parse::<u64>().ok().filter(|number| number.to_string() == text) {
             return Self::Number(number);
         }
@@ -41,7 +41,7 @@ impl Text {
         }
     }
 
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         match self {
             Self::Uuid(bytes) => uuid::Uuid::from_bytes(*bytes).to_string(),
             Self::Number(number) => number.to_string(),

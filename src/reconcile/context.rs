@@ -12,6 +12,7 @@ use crate::cluster::Cluster;
 use crate::cluster::discovery::{Discovery, Served};
 use crate::cluster::lookup::Lookup;
 use crate::metrics::{self, Metrics};
+use crate::reconcile::archive::Archive;
 use crate::reconcile::desire::{Kept, Unrendered};
 use crate::reconcile::drift::Drifts;
 use crate::reconcile::history::{Failed, History, UnderWay};
@@ -21,6 +22,7 @@ use crate::reconcile::lookups::Lookups;
 use crate::reconcile::objects::{Objects, SetId};
 use crate::reconcile::queue::Queue;
 use crate::reconcile::resource::{Key, Resources};
+use crate::reconcile::rest::{AtRest, Kinds};
 use crate::reconcile::trace::Trace;
 use crate::release::contention::{Contention, Verdict};
 use crate::release::plan::Applied;
@@ -216,13 +218,16 @@ pub struct Controller {
     pub name: String,
     /// What is counted of it.
     pub metrics: metrics::Controller,
+    /// The records of its resources, while many are recalled.
+    pub(crate) archive: Archive,
     notes: Mutex<BTreeMap<Key, Notes>>,
+    kinds: Mutex<Kinds>,
 }
 
 /// What is kept of a resource between passes.
 #[derive(Default)]
 struct Notes {
-    memo: Option<Arc<Memo>>,
+    memo: Option<Box<AtRest>>,
     /// The user's request that was handled last: the schema of a kind may not let its status keep it.
     handled: Option<String>,
     /// What the resource was rendered from when its warnings were told.
@@ -237,7 +242,8 @@ impl Controller {
         let name = format!("{}-controller", served.resource.kind.to_lowercase());
         let metrics = metrics.controller(&name, workers);
         let (resources, queue) = (Resources::default(), Queue::counted(metrics.clone()));
-        Self { entries, served, resources, queue, name, metrics, notes: Mutex::default() }
+        let (archive, notes, kinds) = (Archive::default(), Mutex::default(), Mutex::default());
+        Self { entries, served, resources, queue, name, metrics, archive, notes, kinds }
     }
 
     /// The entry of `watches.yaml` with its chart. A pass asks once: it may change at any time.
@@ -246,13 +252,20 @@ impl Controller {
     }
 
     pub(crate) fn memo(&self, key: &Key) -> Option<Arc<Memo>> {
-        lock(&self.notes).get(key)?.memo.clone()
+        lock(&self.notes).get(key)?.memo.as_ref().map(|memo| Arc::new(memo.memo()))
     }
 
     pub(crate) fn remember(&self, key: &Key, memo: Memo) -> Arc<Memo> {
-        let memo = Arc::new(memo);
-        self.note(key, |notes| notes.memo = Some(Arc::clone(&memo)));
-        memo
+        let at_rest = AtRest::new(memo.clone(), &mut lock(&self.kinds));
+        self.note(key, |notes| notes.memo = Some(Box::new(at_rest)));
+        Arc::new(memo)
+    }
+
+    /// The status holds the NOTES now, and so need not we.
+    pub(crate) fn forget_notes(&self, key: &Key) {
+        if let Some(memo) = lock(&self.notes).get_mut(key).and_then(|notes| notes.memo.as_mut()) {
+            memo.forget_notes();
+        }
     }
 
     /// Notes that a request was handled.
@@ -308,7 +321,7 @@ pub(crate) struct Memo {
     pub(crate) history: History,
     /// The record that tells what is taken over, where somebody else wrote it.
     pub(crate) former: Option<u32>,
-    /// The NOTES of the recorded revision; `None` where it was not rendered by this process.
+    /// The NOTES of the recorded revision, from its render until the status holds them.
     pub(crate) notes: Option<String>,
     /// Whether rendering it again gives something else: the record is then where its objects come from.
     pub(crate) changes_by_itself: bool,

@@ -3,6 +3,7 @@
 //! A pass only ever looks at what is: the resource, its objects, its release's records. It may be cut off at any point and
 //! begun again; what it then finds leads to the same end. Passes over one resource never overlap; the queue sees to that.
 
+mod archive;
 mod asked;
 mod attempt;
 mod below;
@@ -33,6 +34,7 @@ mod recreate;
 pub mod rendering;
 mod report;
 pub mod resource;
+mod rest;
 pub mod rules;
 mod settle;
 mod takeover;

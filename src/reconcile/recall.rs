@@ -61,8 +61,12 @@ impl Pass<'_> {
     }
 
     /// The memo that the release's records hold.
-    pub(crate) async fn recall_anew(&self) -> Result<Arc<Memo>, Error> {
-        let records = self.cluster.records(&self.release).await;
+    async fn recall_anew(&self) -> Result<Arc<Memo>, Error> {
+        let resources = self.controller.resources.count();
+        let records = match self.controller.archive.take(&self.cluster, &self.release, resources).await {
+            Ok(None) => self.cluster.records(&self.release).await,
+            records => records.map(Option::unwrap_or_default),
+        };
         let records = self.unless_going(records, &self.release.namespace).await?.unwrap_or_default();
         Ok(self.controller.remember(&self.key, recalled(&records, self.resource.uid())))
     }

@@ -32,6 +32,9 @@ impl Pass<'_> {
             Progress::Failed(failed) => (self.failed(memo, failed), self.later()),
         };
         self.write_status(&outcome).await?;
+        if matches!(outcome, status::Outcome::Applied { .. }) {
+            self.controller.forget_notes(&self.key);
+        }
         Ok(again)
     }
 
@@ -111,7 +114,7 @@ impl Pass<'_> {
         (Some(Blocker { id, readiness: known.readiness, cause }), again)
     }
 
-    /// The NOTES of a revision, for a process that has just started and does not render to learn them: they stand in the
+    /// The NOTES of a revision, where no render of this pass or the one before tells them: they stand in the
     /// status, or in the record, if the last one was cut off between the two.
     async fn notes_of(&self, revision: u32) -> Result<String, cluster::Error> {
         let status = self.resource.status();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::Value as Json;
 
 use crate::release::Digest;
@@ -85,6 +86,12 @@ impl Resource {
         self.0.pointer("/metadata/generation").and_then(Json::as_i64)
     }
 
+    /// When it was created, in Unix time; 0 where that is not told.
+    fn created(&self) -> i64 {
+        let created = self.metadata("creationTimestamp").parse::<Timestamp>();
+        created.map_or(0, Timestamp::as_second)
+    }
+
     /// Whether it is being deleted.
     pub fn is_deleting(&self) -> bool {
         self.0.pointer("/metadata/deletionTimestamp").is_some()
@@ -159,6 +166,8 @@ struct AtRest {
     uid: Box<str>,
     version: Box<str>,
     asked: Digest,
+    /// When it was created, in Unix time.
+    created: i64,
     json: Box<[u8]>,
 }
 
@@ -166,7 +175,8 @@ impl AtRest {
     fn new(resource: &Resource, asked: Digest) -> Self {
         // JSON always serialises.
         let json = serde_json::to_vec(&resource.0).unwrap_or_default().into();
-        Self { uid: resource.uid().into(), version: resource.resource_version().into(), asked, json }
+        let created = resource.created();
+        Self { uid: resource.uid().into(), version: resource.resource_version().into(), asked, created, json }
     }
 }
 
@@ -175,6 +185,16 @@ impl Resources {
     pub fn find(&self, key: &Key) -> Option<Arc<Resource>> {
         let resources = self.lock();
         serde_json::from_slice(&resources.get(key)?.json).ok().map(|json| Arc::new(Resource(json)))
+    }
+
+    /// Tells of each when it was created, in Unix time.
+    pub fn each_created(&self, mut tell: impl FnMut(&Key, i64)) {
+        self.lock().iter().for_each(|(key, resource)| tell(key, resource.created));
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.lock().len()
     }
 
     /// Keys of all.

@@ -75,6 +75,31 @@ async fn with_everything_in_place_no_call_is_made_and_a_restart_writes_nothing()
     assert!(writes.is_empty(), "{writes:?}");
 }
 
+#[tokio::test]
+async fn a_restart_lists_the_records_of_many_resources_once() {
+    const MANY: usize = 50;
+    let namespace = Namespace::create("crowd").await;
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}\n";
+    let project = web(&[("thing.yaml", template)]);
+    let operator = Operator::start(&project, &namespace).await;
+    let names: Vec<_> = (0..MANY).map(|number| format!("one-{number}")).collect();
+    for name in &names {
+        namespace.create_resource("Web", name, json!({})).await;
+    }
+    for name in &names {
+        namespace.until("Web", name, "it is deployed", is_deployed).await;
+    }
+    operator.kill();
+
+    let again = Operator::start(&project, &namespace).await;
+    let series = "controller_runtime_reconcile_total{controller=\"web-controller\"";
+    eventually("it has looked at all", || async { (again.sum(series).await >= 50.0).then_some(()) }).await;
+    assert_eq!(writes(&again), Vec::<String>::new());
+    let lists = again.calls().into_iter().filter(|call| call.verb == "list" && call.resource == "secrets").count();
+    // The first few are read one by one: nobody knows yet how many there are.
+    assert!((1..MANY / 2).contains(&lists), "{lists} lists");
+}
+
 /// A project in which the kind Web has this chart.
 pub(crate) fn web(templates: &[(&str, &str)]) -> Project {
     let watch = "- {group: charts.samutup.com, version: v1alpha1, kind: Web, chart: demo}\n";
