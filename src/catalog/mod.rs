@@ -63,6 +63,20 @@ impl Entry {
         overrides::apply(spec, &BTreeMap::new(), &self.overrides)
     }
 
+    /// Whether the chart says how its objects are carried out.
+    pub fn has_policy(&self) -> bool {
+        self.has_file(render::POLICY)
+    }
+
+    /// Whether the chart says what its resource's status is.
+    pub fn has_status(&self) -> bool {
+        self.has_file(render::STATUS)
+    }
+
+    fn has_file(&self, name: &str) -> bool {
+        self.chart.files.iter().any(|file| *file.name == *name)
+    }
+
     /// The templates of [`Entry::chart`] with the sub-charts that [`crate::values::process()`] left in `chart`.
     ///
     /// # Errors

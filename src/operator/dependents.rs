@@ -14,7 +14,7 @@ use crate::cluster::lookup::Lookup;
 use crate::operator::follow::{Followed, Follower, Streaming, follow};
 use crate::operator::hooks::Hooks;
 use crate::operator::looks::Looks;
-use crate::reconcile::{Context, WatchState, Watching, known};
+use crate::reconcile::{Context, WatchState, Watching};
 use crate::release::{ObjectId, labels};
 
 /// What a watch is for.
@@ -178,7 +178,7 @@ impl Follower for Owned {
         self.unseen.remove(&id);
         let set = object.metadata.labels.as_ref().and_then(|labels| labels.get(labels::PART_OF)).cloned();
         let (Some(set), Ok(object)) = (set, serde_json::to_value(object)) else { return };
-        context.wake(context.objects.observe(&id, &set, &known(&object)));
+        context.wake(context.objects.observe(&id, &set, &object));
         self.show(&context, &id, Some(&object));
     }
 

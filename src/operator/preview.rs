@@ -16,7 +16,7 @@ use crate::cluster::{Cluster, Error};
 use crate::metrics::Metrics;
 use crate::reconcile::preview::{Difference, preview};
 use crate::reconcile::resource::Resource;
-use crate::reconcile::{Context, Controller, Shared, WatchState, Watching, known, part_of};
+use crate::reconcile::{Context, Controller, Shared, WatchState, Watching, part_of};
 use crate::release::{Gvk, ObjectId, labels};
 
 /// What a pass over one resource would do.
@@ -181,7 +181,7 @@ async fn list(cluster: &Cluster, served: &Served, context: &Weak<Context>) -> Wa
     for object in objects {
         if let (Some(id), Some(set)) = (ObjectId::of(&object), part_of(&object)) {
             // Nobody waits for such news here.
-            let _news = context.objects.observe(&id, set, &known(&object));
+            let _news = context.objects.observe(&id, set, &object);
         }
     }
     WatchState::Synced

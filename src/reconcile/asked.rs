@@ -39,6 +39,7 @@ fn pause(text: &str, now: Timestamp) -> Option<Pause> {
 fn period(text: &str) -> Result<Duration, Refusal> {
     duration::parse(text).map_err(|error| Refusal {
         cause: Cause::Annotation,
+        wait: None,
         message: format!("the annotation `{RECONCILE_PERIOD}` is no duration such as `30s` or `1m30s`: {error}"),
     })
 }

@@ -16,13 +16,14 @@ use crate::metrics::{Budget, OfController, Outcome, Render};
 use crate::reconcile::context::Memo;
 use crate::reconcile::desire::refused;
 use crate::reconcile::pass::{Cause, Failure, Pass, Refusal};
-use crate::reconcile::rendering::{Job, Rendered};
+use crate::reconcile::rendering::{self, Job, Rendered};
 use crate::reconcile::trace::Trace;
 use crate::release::operation::Operation;
 use crate::release::record::Record;
 use crate::release::secret::Secrets;
 use crate::render;
 use crate::template::Limit;
+use crate::template::function::Wait;
 use crate::watches::lookup::Wanted;
 
 /// What decides how a render comes out beside what it asks.
@@ -73,6 +74,8 @@ impl Attempt {
 pub(crate) struct NotRendered {
     /// What the user is told.
     message: String,
+    /// The chart's word for what it waits for, if it does.
+    wait: Option<String>,
     /// The limit that was reached, if that was it.
     limit: Option<Limit>,
     /// The call that failed, if that was it.
@@ -84,23 +87,92 @@ impl NotRendered {
     /// What the user has to change, unless time may mend it.
     pub(crate) fn refusal(&self) -> Option<Refusal> {
         let cause = if self.limit.is_some() { Cause::Budget } else { Cause::Render };
-        self.call.is_none().then(|| Refusal { cause, message: self.message.clone() })
+        self.call.is_none().then(|| Refusal { cause, wait: self.wait.clone(), message: self.message.clone() })
     }
 
     pub(crate) fn failure(self) -> Failure {
         match (self.refusal(), self.call) {
             (None, Some(error)) => Failure::Call(error),
             (refusal, _) => {
-                Failure::Refused(refusal.unwrap_or(Refusal { cause: Cause::Render, message: self.message }))
+                Failure::Refused(refusal.unwrap_or(Refusal { cause: Cause::Render, wait: None, message: self.message }))
             }
         }
+    }
+}
+
+/// Why something could not be rendered, brought from the thread that tried.
+struct Fault {
+    message: String,
+    limit: Option<Limit>,
+    wait: Option<Wait>,
+}
+
+impl Fault {
+    fn of(error: &rendering::Error) -> Self {
+        let wait = if let rendering::Error::Wait(wait) = error { Some(wait.clone()) } else { None };
+        Self { message: chain(error), limit: error.limit(), wait }
     }
 }
 
 impl Pass<'_> {
     /// Renders the chart.
     pub(crate) async fn render(&self, terms: Terms) -> Result<Attempt, Box<NotRendered>> {
-        let job = Job {
+        let start = Instant::now();
+        let (rendered, trace, call) = self.on_a_thread(&terms, |job, world| job.traced(world)).await;
+        self.count_render(rendered.as_ref().map(drop).map_err(|fault| fault.limit), start.elapsed());
+        match rendered {
+            Ok(rendered) => Ok(Attempt { rendered, trace, terms: Some(terms) }),
+            Err(fault) => {
+                let Fault { message, limit, wait } = self.without_secrets(fault, &trace);
+                let (wait, message) = wait.map_or((None, message), |wait| (Some(wait.reason), wait.message));
+                Err(Box::new(NotRendered { message, wait, limit, call, trace }))
+            }
+        }
+    }
+
+    /// Renders the chart's `operator/status.yaml` with this `.Outcome`; a fault as users read it.
+    pub(crate) async fn render_status(&self, terms: &Terms, outcome: Json) -> (Result<Json, String>, Trace) {
+        let (rendered, trace, call) = self.on_a_thread(terms, move |job, world| job.status(world, &outcome)).await;
+        let rendered = match (rendered, call) {
+            (Ok(status), _) => Ok(status.unwrap_or_else(|| json!({}))),
+            (Err(_), Some(call)) => Err(call.message()),
+            (Err(fault), None) => Err(self.without_secrets(fault, &trace).message),
+        };
+        (rendered, trace)
+    }
+
+    /// Renders something of the chart on a thread of its own. Gives what came of it, what was asked, and the call that failed,
+    /// if one did.
+    async fn on_a_thread<T: Send + 'static>(
+        &self,
+        terms: &Terms,
+        render: impl FnOnce(&Job, Rc<ClusterWorld>) -> (Result<T, rendering::Error>, render::Trace) + Send + 'static,
+    ) -> (Result<T, Fault>, Trace, Option<cluster::Error>) {
+        let job = self.job(terms);
+        let (cluster, discovery) = (self.cluster.clone(), self.context.discovery.clone());
+        let (runtime, sight, chance) = (tokio::runtime::Handle::current(), self.sight(), terms.chance.clone());
+        let render = move || {
+            let world = Rc::new(ClusterWorld::new(cluster, discovery, runtime, sight, chance));
+            let (rendered, trace) = render(&job, Rc::clone(&world));
+            (rendered.map_err(|error| Fault::of(&error)), trace, world.take_looked())
+        };
+        let (rendered, trace, looked) = match tokio::task::spawn_blocking(render).await {
+            Ok(answer) => answer,
+            Err(panic) => match panic.try_into_panic() {
+                // A bug of ours: the pass ends as if it had panicked itself.
+                Ok(panic) => std::panic::resume_unwind(panic),
+                Err(cancelled) => {
+                    let fault = Fault { message: cancelled.to_string(), limit: None, wait: None };
+                    (Err(fault), render::Trace::default(), Looked::default())
+                }
+            },
+        };
+        self.learn(&looked);
+        (rendered, Trace::new(trace, &looked), looked.failed)
+    }
+
+    fn job(&self, terms: &Terms) -> Job {
+        Job {
             entry: Arc::clone(&self.entry),
             capabilities: self.context.capabilities.borrow().clone(),
             spec: self.resource.spec().cloned().unwrap_or_else(|| json!({})),
@@ -108,40 +180,17 @@ impl Pass<'_> {
             revision: terms.revision,
             operation: terms.operation,
             context: Arc::new(render::Context::new(self.resource.json(), &self.context.namespace)),
-        };
-        let (cluster, discovery) = (self.cluster.clone(), self.context.discovery.clone());
-        let (runtime, sight, chance) = (tokio::runtime::Handle::current(), self.sight(), terms.chance.clone());
-        let start = Instant::now();
-        let render = move || {
-            let world = Rc::new(ClusterWorld::new(cluster, discovery, runtime, sight, chance));
-            let (rendered, trace) = job.traced(Rc::<ClusterWorld>::clone(&world));
-            let rendered = rendered.map_err(|error| (chain(&error), error.limit()));
-            (rendered, trace, world.take_looked())
-        };
-        let (rendered, trace, looked) = match tokio::task::spawn_blocking(render).await {
-            Ok(answer) => answer,
-            Err(panic) => match panic.try_into_panic() {
-                // A bug of ours: the pass ends as if it had panicked itself.
-                Ok(panic) => std::panic::resume_unwind(panic),
-                Err(cancelled) => (Err((cancelled.to_string(), None)), render::Trace::default(), Looked::default()),
-            },
-        };
-        self.count_render(rendered.as_ref().map(drop).map_err(|(_, limit)| *limit), start.elapsed());
-        let trace = Trace::new(trace, &looked);
-        self.learn(&looked);
-        match rendered {
-            Ok(rendered) => Ok(Attempt { rendered, trace, terms: Some(terms) }),
-            Err((message, limit)) => {
-                // Functions repeat what they were given.
-                let secrets = Secrets::of(self.resource.spec().unwrap_or(&Json::Null));
-                let mut message = secrets.redact(&message);
-                // What is missing then is the likeliest cause, and the template's own words do not tell it.
-                message.extend(
-                    trace.denied().map(|what| format!("\nanswered as if there were nothing: lookup of {what}")),
-                );
-                Err(Box::new(NotRendered { message, limit, call: looked.failed, trace }))
-            }
         }
+    }
+
+    /// A fault without what it repeats of the values, and with what was not shown to the templates: the likeliest cause.
+    fn without_secrets(&self, fault: Fault, trace: &Trace) -> Fault {
+        // Functions repeat what they were given.
+        let secrets = Secrets::of(self.resource.spec().unwrap_or(&Json::Null));
+        let mut message = secrets.redact(&fault.message);
+        message.extend(trace.denied().map(|what| format!("\nanswered as if there were nothing: lookup of {what}")));
+        let wait = fault.wait.map(|wait| Wait { message: secrets.redact(&wait.message), ..wait });
+        Fault { message, wait, ..fault }
     }
 
     /// What the watch lets its templates see of the cluster.

@@ -99,23 +99,7 @@ impl Pass<'_> {
         let avoided = u64::try_from(outcome.applied.len()).unwrap_or(u64::MAX);
         self.context.metrics.writes_avoided.get_or_create(&controller).inc_by(avoided);
         for wave in plan.waves() {
-            let mut sends = Vec::new();
-            for (object, reason) in wave {
-                if let Some(wait) = self.contention(&object.id, reason) {
-                    outcome.contended.insert(object.id.clone(), wait);
-                    // What was sent stays known: what is unknown would be sent at once, however often it has been.
-                    let applied = memo.applied.get(&object.id).cloned();
-                    outcome.applied.extend(applied.map(|applied| (object.id.clone(), applied)));
-                    continue;
-                }
-                let served = served.get(&object.gvk());
-                let send = async move { (object, reason, self.send(object, reason, served).await) };
-                sends.push(send.boxed());
-            }
-            let answers: Vec<_> = futures::stream::iter(sends).buffer_unordered(IN_FLIGHT).collect().await;
-            for (object, reason, answer) in answers {
-                self.take(&mut outcome, object, reason, answer);
-            }
+            self.send_wave(wave, &mut outcome, served, memo).await;
         }
         if outcome.failures.is_empty() {
             self.prune(&plan.steps).await?;
@@ -193,7 +177,8 @@ impl Pass<'_> {
         };
         let target = Target { served: &served, namespace: &object.id.namespace, name: &object.id.name };
         let adopted = self.migrate_adopted(reason, target).await?;
-        let reason = adopted.as_ref().unwrap_or(reason);
+        let released = self.release_from(adopted.as_ref().unwrap_or(reason), target).await?;
+        let reason = released.as_ref().or(adopted.as_ref()).unwrap_or(reason);
         if let Some(ignored) = &object.ignored {
             let (answer, changes) = self.send_leaving(object, ignored, reason, target).await?;
             return Ok(Sent::Now(answer, changes));
@@ -228,6 +213,33 @@ impl Pass<'_> {
         }
     }
 
+    /// Sends objects at the same time.
+    pub(crate) async fn send_wave(
+        &self,
+        wave: Vec<(&Arc<Prepared>, &Reason)>,
+        outcome: &mut Outcome,
+        served: &ServedKinds,
+        memo: &Memo,
+    ) {
+        let mut sends = Vec::new();
+        for (object, reason) in wave {
+            if let Some(wait) = self.contention(&object.id, reason) {
+                outcome.contended.insert(object.id.clone(), wait);
+                // What was sent stays known: what is unknown would be sent at once, however often it has been.
+                let applied = memo.applied.get(&object.id).cloned();
+                outcome.applied.extend(applied.map(|applied| (object.id.clone(), applied)));
+                continue;
+            }
+            let served = served.get(&object.gvk());
+            let send = async move { (object, reason, self.send(object, reason, served).await) };
+            sends.push(send.boxed());
+        }
+        let answers: Vec<_> = futures::stream::iter(sends).buffer_unordered(IN_FLIGHT).collect().await;
+        for (object, reason, answer) in answers {
+            self.take(outcome, object, reason, answer);
+        }
+    }
+
     fn take(&self, outcome: &mut Outcome, object: &Prepared, reason: &Reason, answer: Result<Sent, Error>) {
         self.count("apply");
         let (answer, changes) = match answer {
@@ -245,15 +257,16 @@ impl Pass<'_> {
         }
         let known = known(&answer);
         if let Some(projection) = known.live.projection {
-            let applied = Applied { uid: known.live.uid.clone(), desired: object.digest, projection };
+            let applied = Applied { uid: known.live.uid, desired: object.digest, projection };
             outcome.applied.insert(object.id.clone(), applied);
         }
-        // Our own write is seen here; its event will be old news.
-        drop(self.context.objects.observe(&object.id, &self.set, &known));
+        // Our own write is seen here; its event will be old news. Whoever had the object is told.
+        let woken = self.context.objects.observe(&object.id, &self.set, &answer);
+        self.context.wake(woken.into_iter().filter(|set| *set != self.set));
     }
 
     /// Deletes what is ours and no longer rendered; what must be kept is let go.
-    async fn prune(&self, steps: &[Step]) -> Result<(), Error> {
+    pub(crate) async fn prune(&self, steps: &[Step]) -> Result<(), Error> {
         for step in steps {
             match step {
                 Step::Hook(_) | Step::Apply { .. } => {}

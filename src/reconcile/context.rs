@@ -20,6 +20,7 @@ use crate::reconcile::hook_ends::HookEnds;
 use crate::reconcile::looks::Looks;
 use crate::reconcile::lookups::Lookups;
 use crate::reconcile::objects::{Objects, SetId};
+use crate::reconcile::phases::{AtHand, Course};
 use crate::reconcile::queue::Queue;
 use crate::reconcile::resource::{Key, Resources};
 use crate::reconcile::rest::{AtRest, Kinds};
@@ -234,6 +235,8 @@ struct Notes {
     told: Option<Digest>,
     /// UID of the resource that was compared with what the API server has.
     confirmed: Option<String>,
+    /// How far the phases of its chart's policy are.
+    course: Course,
 }
 
 impl Controller {
@@ -293,6 +296,16 @@ impl Controller {
         self.note(key, |notes| notes.confirmed = Some(uid.to_owned()));
     }
 
+    /// How far the phases of its chart's policy are.
+    pub(crate) fn course(&self, key: &Key) -> Course {
+        lock(&self.notes).get(key).map(|notes| notes.course.clone()).unwrap_or_default()
+    }
+
+    /// Notes how far the phases are.
+    pub(crate) fn keep_course(&self, key: &Key, course: Course) {
+        self.note(key, |notes| notes.course = course);
+    }
+
     pub(crate) fn forget(&self, key: &Key) {
         lock(&self.notes).remove(key);
     }
@@ -335,6 +348,12 @@ pub(crate) struct Memo {
     pub(crate) output: Option<Digest>,
     /// What was rendered where that cannot be had again and no record holds it.
     pub(crate) kept: Option<Arc<Kept>>,
+    /// What a chart with a policy rendered last.
+    pub(crate) at_hand: Option<Arc<AtHand>>,
+    /// What is looked at beside what the last render looked up: objects that are observed or patched, or in the way.
+    pub(crate) beside: Arc<BTreeSet<Lookup>>,
+    /// What the chart asked to render its status.
+    pub(crate) told_by: Trace,
     /// Why the last render failed: it is not tried again before something else is asked for.
     pub(crate) unrendered: Option<Arc<Unrendered>>,
 }

@@ -48,8 +48,7 @@ impl Pass<'_> {
         if leavers.is_empty() && memo.history.all().is_empty() {
             log!(info, self, "Release not found");
         }
-        self.take_down(&leavers).await?;
-        if let Some(again) = self.wait_until_gone(&leavers).await? {
+        if let Some(again) = self.take_down_all(&mut memo, &leavers).await? {
             return Ok(again);
         }
         if let Some(again) = self.run_deletion_hooks(&mut memo, &mut hooks, Event::PostDelete).await? {
@@ -65,9 +64,18 @@ impl Pass<'_> {
         Ok(Again::WhenAsked)
     }
 
+    /// Takes everything down; gives when to look again, if something is waited for.
+    async fn take_down_all(&self, memo: &mut Memo, leavers: &[Leaver]) -> Result<Option<Again>, Failure> {
+        if self.entry.has_policy() {
+            return self.take_down_phases(memo, leavers).await;
+        }
+        self.take_down(leavers).await?;
+        self.wait_until_gone(leavers).await
+    }
+
     /// Deletes what is not being deleted yet; what must be kept is let go. What follows each other and is of one wave goes at
     /// the same time.
-    async fn take_down(&self, leavers: &[Leaver]) -> Result<(), Failure> {
+    pub(crate) async fn take_down(&self, leavers: &[Leaver]) -> Result<(), Failure> {
         let wave = |leaver: &Leaver| order::wave(&leaver.id.kind);
         for wave in leavers.chunk_by(|a, b| wave(a) == wave(b)) {
             let calls: Vec<_> = wave.iter().map(|leaver| self.take_one_down(leaver).boxed()).collect();

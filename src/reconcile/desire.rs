@@ -1,6 +1,6 @@
 //! What should be: the chart rendered with the resource's values, on a thread of its own.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -17,10 +17,11 @@ use crate::reconcile::rules;
 use crate::reconcile::trace::Trace;
 use crate::release::operation::Operation;
 use crate::release::prepare::{self, Prepared};
-use crate::release::{Digest, Gvk, Scope, plan};
+use crate::release::{Digest, Gvk, Scope, plan, staged};
 use crate::watches::Crds;
 
 /// What was rendered, as it is sent.
+#[derive(Clone)]
 pub(crate) struct Desired {
     pub(crate) rendered: Rendered,
     /// What was asked to render it.
@@ -114,7 +115,7 @@ impl Pass<'_> {
     }
 
     /// Renders; a failure that only the user can mend is remembered, and what was asked is followed.
-    async fn try_render(&self, memo: &Memo, inputs: Digest, terms: Terms) -> Result<Attempt, Failure> {
+    pub(crate) async fn try_render(&self, memo: &Memo, inputs: Digest, terms: Terms) -> Result<Attempt, Failure> {
         let fault = match self.render(terms).await {
             Ok(attempt) => {
                 self.tell_denied(&attempt.trace, &memo.trace);
@@ -125,7 +126,7 @@ impl Pass<'_> {
         self.tell_denied(&fault.trace, memo.unrendered.as_ref().map_or(&memo.trace, |former| &former.trace));
         // Reaching a limit may be a matter of how busy the machine is.
         if let Some(refusal) = fault.refusal().filter(|refusal| refusal.cause == Cause::Render) {
-            self.follow(&fault.trace).await?;
+            self.follow(&fault.trace, &memo.beside).await?;
             let unrendered =
                 Unrendered { inputs, trace: fault.trace.clone(), refusal, unclaimed: !self.has_finalizer() };
             self.controller.remember(&self.key, Memo { unrendered: Some(Arc::new(unrendered)), ..memo.clone() });
@@ -142,6 +143,7 @@ impl Pass<'_> {
             Some(if served.namespaced { Scope::Namespaced } else { Scope::Cluster })
         };
         let objects = std::mem::take(&mut rendered.objects);
+        objects.iter().try_for_each(staged::without_policy).map_err(|error| refused(&error))?;
         let mut preparation = prepare::objects(objects, &context, &scope).map_err(|error| refused(&error))?;
         rules::ignore(&self.entry.watch, &mut preparation.objects);
         for warning in &preparation.warnings {
@@ -164,7 +166,9 @@ impl Pass<'_> {
             owner_uid: context.owner.uid,
             release: context.release,
             collision: Collision::Prevent,
+            collisions: BTreeMap::new(),
             adopt_from: BTreeSet::new(),
+            spared: BTreeSet::new(),
             before: Vec::new(),
             after: Vec::new(),
         };

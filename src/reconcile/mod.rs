@@ -26,6 +26,7 @@ mod lookups;
 mod objects;
 mod observe;
 mod pass;
+mod phases;
 pub mod preview;
 pub mod queue;
 mod recall;

@@ -8,8 +8,9 @@ use crate::reconcile::compact::Compact;
 use crate::reconcile::resource::is_newer;
 use serde_json::Value as Json;
 
+use crate::policy::Probes;
 use crate::readiness::cause::may_have_cause;
-use crate::readiness::{Readiness, readiness};
+use crate::readiness::{Readiness, Status, readiness};
 use crate::release::plan::{Applied, Live};
 use crate::release::prepare::is_kept;
 use crate::release::{Digest, FIELD_MANAGER, ObjectId, projection};
@@ -26,6 +27,16 @@ pub struct Known {
     pub readiness: Readiness,
     /// Whether there may be more to tell of it than it says itself.
     pub may_have_cause: bool,
+}
+
+/// What is kept of `object`, judged by `probes` where its chart gives any.
+fn judged(object: &Json, probes: Option<&Probes>) -> Known {
+    let Some(probes) = probes else { return known(object) };
+    let messages = probes.judge(object);
+    let status = if messages.is_empty() { Status::Current } else { Status::InProgress };
+    let readiness = Readiness { status, message: messages.join(", ") };
+    // The probes are all that its chart wants to be told.
+    Known { readiness, may_have_cause: false, ..known(object) }
 }
 
 /// What is kept of `object`.
@@ -68,22 +79,59 @@ struct State {
     sets: BTreeMap<SetId, Vec<Compact>>,
     /// By digest of the id.
     owner: BTreeMap<Digest, SetId>,
+    /// What ready means for the objects of a set whose chart says so.
+    probes: BTreeMap<SetId, Arc<Probes>>,
+    /// Objects that were judged before that was known.
+    unjudged: BTreeSet<ObjectId>,
     /// Sets that would like to have an object which another one has.
     wanted: BTreeMap<ObjectId, BTreeSet<SetId>>,
 }
 
 impl Objects {
     /// Takes what a watch, or the answer to a call, shows of an object. Gives the sets for which that is news.
-    pub fn observe(&self, id: &ObjectId, set: &str, new: &Known) -> Vec<SetId> {
+    pub fn observe(&self, id: &ObjectId, set: &str, object: &Json) -> Vec<SetId> {
+        let probes = self.lock().probes.get(set).cloned();
+        self.take(id, set, &judged(object, probes.as_deref()))
+    }
+
+    /// What ready means for the objects of `set` from now on. Those of `ids` that were judged by something else have to be
+    /// read again.
+    pub(crate) fn judge_by<'a>(
+        &self,
+        set: &SetId,
+        probes: Option<&Arc<Probes>>,
+        ids: impl Iterator<Item = &'a ObjectId>,
+    ) {
         let mut state = self.lock();
-        let id = id.to_string();
+        if state.probes.get(set) == probes {
+            return;
+        }
+        match probes {
+            Some(probes) => drop(state.probes.insert(Arc::clone(set), Arc::clone(probes))),
+            None => drop(state.probes.remove(set)),
+        }
+        state.unjudged.extend(ids.cloned());
+    }
+
+    /// Whether what is known of an object still has to be judged.
+    pub(crate) fn is_unjudged(&self, id: &ObjectId) -> bool {
+        self.lock().unjudged.contains(id)
+    }
+
+    fn take(&self, object_id: &ObjectId, set: &str, new: &Known) -> Vec<SetId> {
+        let mut state = self.lock();
+        let id = object_id.to_string();
+        let unjudged = state.unjudged.contains(object_id);
         let known_owner = state.owner(&id);
         let known = known_owner.as_ref().and_then(|owner| state.known(&id, owner));
         if known.as_ref().is_some_and(|known| {
-            known.live.uid == new.live.uid && !is_newer(&new.live.resource_version, &known.live.resource_version)
+            let (version, known_version) = (&new.live.resource_version, &known.live.resource_version);
+            let is_news = is_newer(version, known_version) || (unjudged && version == known_version);
+            known.live.uid == new.live.uid && !is_news
         }) {
             return Vec::new();
         }
+        state.unjudged.remove(object_id);
         let same_owner = known_owner.as_deref() == Some(set);
         let news = !same_owner || known.is_none_or(|known| !known.is_same_state(new));
         let mut woken = Vec::new();
@@ -139,9 +187,11 @@ impl Objects {
         state.sets.values().flatten().filter_map(Compact::object_id).filter(|id| matches(id)).collect()
     }
 
-    /// Forgets that `set` would like to have objects, when its resource is gone.
+    /// Forgets what `set` would like to have, and what ready means for it, when its resource is gone.
     pub fn forget_wishes(&self, set: &str) {
-        self.lock().wanted.retain(|_, sets| {
+        let mut state = self.lock();
+        state.probes.remove(set);
+        state.wanted.retain(|_, sets| {
             sets.remove(set);
             !sets.is_empty()
         });

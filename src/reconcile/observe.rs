@@ -57,7 +57,8 @@ impl Pass<'_> {
         memo: &Memo,
     ) -> Result<Observed, Error> {
         let ours = self.context.objects.of(&self.set);
-        let unknown = desired.iter().filter(|object| !ours.contains_key(&object.id));
+        let objects = &self.context.objects;
+        let unknown = desired.iter().filter(|object| !ours.contains_key(&object.id) || objects.is_unjudged(&object.id));
         let reads: Vec<_> =
             unknown.filter_map(|object| Some((object.id.clone(), Arc::clone(served.get(&object.gvk())?)))).collect();
         let reads = reads.into_iter().map(|(id, served)| async move {
@@ -71,7 +72,7 @@ impl Pass<'_> {
             let (id, object) = answer?;
             let Some(object) = object else { continue };
             match part_of(&object) {
-                Some(set) if *set == *self.set => drop(self.context.objects.observe(&id, set, &known(&object))),
+                Some(set) if *set == *self.set => drop(self.context.objects.observe(&id, set, &object)),
                 _ => drop(others.insert(id, self.foreign(&object))),
             }
         }
@@ -103,6 +104,7 @@ impl Pass<'_> {
             helm_release,
             names_us: annotation(labels::PRIMARY_RESOURCE) == Some(&primary)
                 && annotation(labels::PRIMARY_RESOURCE_TYPE) == Some(&kind),
+            applied_by_us: known.live.projection.is_some(),
             managed_fields: migrate::migrated(object),
             deleting: known.live.deleting,
         }

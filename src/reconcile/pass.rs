@@ -69,6 +69,8 @@ pub(crate) enum Failure {
 pub(crate) struct Refusal {
     /// At which step.
     pub(crate) cause: Cause,
+    /// The chart's word for what it waits for, if that is why.
+    pub(crate) wait: Option<String>,
     /// In Helm's or the API server's words.
     pub(crate) message: String,
 }
@@ -82,6 +84,8 @@ pub(crate) enum Cause {
     Render,
     /// Rendering took more than it may.
     Budget,
+    /// The chart's policy.
+    Policy,
     /// An object is not among those that the watch allows.
     Restrict,
     /// An object belongs to somebody else.
@@ -100,7 +104,7 @@ impl From<cluster::Error> for Failure {
 
 impl Failure {
     pub(crate) fn refused(cause: Cause, message: impl Into<String>) -> Self {
-        Self::Refused(Refusal { cause, message: message.into() })
+        Self::Refused(Refusal { cause, wait: None, message: message.into() })
     }
 
     /// Whether somebody else was faster.
@@ -164,6 +168,9 @@ impl<'a> Pass<'a> {
         }
         if let Some(pause) = self.pause() {
             return self.report_pause(pause).await;
+        }
+        if self.entry.has_policy() {
+            return Box::pin(self.run_phases()).await;
         }
         let memo = self.recall().await?;
         if let Err(refusal) = self.check_annotations() {

@@ -34,6 +34,15 @@ impl Again {
         asked.map_or(Self::Backoff, Self::NotBefore)
     }
 
+    /// As it is, and at the latest after `time`.
+    pub(crate) fn within(self, time: Duration) -> Self {
+        match self {
+            Self::After(other) => Self::After(other.min(time)),
+            Self::WhenAsked => Self::After(time),
+            failure => failure,
+        }
+    }
+
     fn is_failure(self) -> bool {
         matches!(self, Self::Backoff | Self::NotBefore(_))
     }

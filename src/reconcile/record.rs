@@ -32,14 +32,15 @@ pub(crate) struct Ended<'a> {
 }
 
 impl Pass<'_> {
-    /// Writes the record of a revision before anything else of it, if hooks are to run, whose progress it holds, or if it
-    /// would be rendered differently again. What was on its way before is given up.
+    /// Writes the record of a revision before anything else of it, if hooks are to run, whose progress it holds, if it
+    /// would be rendered differently again, or if it goes live in phases. What was on its way before is given up.
     pub(crate) async fn begin(&self, memo: &mut Memo, work: &mut Work, desired: &Desired) -> Result<(), Failure> {
         let (Some(operation), None) = (work.operation, &work.begun) else { return Ok(()) };
         self.abandon(memo).await?;
         let hooks = !(desired.plan.before.is_empty() && desired.plan.after.is_empty());
         let by_chance = desired.rendered.changes_by_itself && work.source.is_none();
-        if self.entry.watch.history == 0 || !(hooks || by_chance) {
+        // Phases may take their time.
+        if self.entry.watch.history == 0 || !(hooks || by_chance || self.entry.has_policy()) {
             return Ok(());
         }
         let (mut record, _) = self.new_record(memo, work, desired, operation).await?;
@@ -123,6 +124,19 @@ impl Pass<'_> {
             _ => {}
         }
         Ok(self.controller.remember(&self.key, next))
+    }
+
+    /// Puts into the record of the revision that runs what its values come to now.
+    pub(crate) async fn rewrite(&self, memo: &mut Memo, desired: &Desired) -> Result<(), Failure> {
+        memo.output = Some(self.output(&desired.rendered));
+        if self.entry.watch.history == 0 {
+            return Ok(());
+        }
+        // Somebody may have taken the record away; the next revision writes one.
+        let Some(mut record) = self.cluster.record(&self.release, memo.revision()).await? else { return Ok(()) };
+        record.manifest.clone_from(&desired.rendered.manifest);
+        record.info.notes.clone_from(&desired.rendered.notes);
+        self.patch(&mut memo.history, &record, None).await.map(drop)
     }
 
     /// Keeps the record's annotation true after a correction that made an object anew.

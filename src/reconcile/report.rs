@@ -18,7 +18,7 @@ use crate::reconcile::pass::{Cause, Failure, Pass, Progress, Refusal, log};
 use crate::reconcile::queue::Again;
 use crate::release::projection::Change;
 use crate::release::{Digest, ObjectId, labels};
-use crate::status::{self, Blocker, Deployed, FailedStep, Fate, Occasion, Reason, Severity};
+use crate::status::{self, Blocker, Deployed, FailedStep, Fate, Occasion, Reason, Report, Severity};
 
 impl Pass<'_> {
     /// Reports `progress`, and says when to look again.
@@ -189,7 +189,7 @@ impl Pass<'_> {
         self.tell_revision(memo, former);
     }
 
-    fn tell_revision(&self, memo: &Memo, former: &Memo) {
+    pub(crate) fn tell_revision(&self, memo: &Memo, former: &Memo) {
         if memo.revision() == former.revision() {
             log!(debug, self, "Reconciled release");
         } else if former.revision() == 0 {
@@ -202,11 +202,11 @@ impl Pass<'_> {
     }
 
     /// At which step objects were not accepted: what was recorded before is only repaired.
-    fn failed_step(&self, memo: &Memo) -> FailedStep {
+    pub(crate) fn failed_step(&self, memo: &Memo) -> FailedStep {
         if memo.recorded == Some(self.inputs()) { FailedStep::Reconcile } else { step(memo, Cause::Apply) }
     }
 
-    fn tell_failure(&self, step: FailedStep, error: &str) {
+    pub(crate) fn tell_failure(&self, step: FailedStep, error: &str) {
         if step == FailedStep::Reconcile {
             log!(error, self, "Failed to reconcile release", error = error);
         } else {
@@ -214,7 +214,7 @@ impl Pass<'_> {
         }
     }
 
-    fn tell_drift(&self, id: &ObjectId, changes: &[Change]) {
+    pub(crate) fn tell_drift(&self, id: &ObjectId, changes: &[Change]) {
         let changes = changes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         log!(info, self, "Corrected drift", object = id.to_string(), changes = changes.as_str());
         let message = format!("`{id}` has been put back: {changes}");
@@ -253,6 +253,14 @@ impl Pass<'_> {
 
     /// Writes the status if it would be another, as one merge patch that fails if somebody has written meanwhile.
     pub(crate) async fn write_status(&self, outcome: &status::Outcome) -> Result<(), cluster::Error> {
+        self.put_status(|old, occasion| status::report(old, outcome, occasion)).await
+    }
+
+    /// As [`Pass::write_status`], for the status that `report` makes of the old one.
+    pub(crate) async fn put_status(
+        &self,
+        report: impl FnOnce(Option<&Json>, &Occasion) -> Report,
+    ) -> Result<(), cluster::Error> {
         let resource = self.current();
         let has_status = self.controller.served.status;
         let occasion = Occasion {
@@ -265,7 +273,7 @@ impl Pass<'_> {
             self.controller.handle(&self.key, request);
         }
         let old = resource.status();
-        let report = status::report((!old.is_null()).then_some(old), outcome, &occasion);
+        let report = report((!old.is_null()).then_some(old), &occasion);
         if report.status == *old {
             return Ok(());
         }
@@ -282,17 +290,17 @@ impl Pass<'_> {
         for transition in report.transitions {
             let event_type =
                 if transition.severity == Severity::Warning { EventType::Warning } else { EventType::Normal };
-            self.publish(event_type, transition.reason.name(), transition.message);
+            self.publish(event_type, &transition.reason, transition.message);
         }
         Ok(())
     }
 }
 
 /// Which of operator-sdk's conditions tells of the failure.
-fn step(memo: &Memo, cause: Cause) -> FailedStep {
+pub(crate) fn step(memo: &Memo, cause: Cause) -> FailedStep {
     match (memo.revision(), cause) {
         (0, _) => FailedStep::Install,
-        (_, Cause::Annotation | Cause::Render | Cause::Budget) => FailedStep::Reconcile,
+        (_, Cause::Annotation | Cause::Render | Cause::Budget | Cause::Policy) => FailedStep::Reconcile,
         (_, Cause::Restrict | Cause::Collision | Cause::Release | Cause::Apply) => FailedStep::Upgrade,
     }
 }
@@ -309,15 +317,24 @@ fn contended(memo: &Memo, id: &ObjectId, wait: i64) -> (status::Outcome, Again) 
     (status::Outcome::Failed { step, reason, message, fate: Fate::Retry }, Again::After(wait))
 }
 
-fn failed(memo: &Memo, refusal: &Refusal) -> status::Outcome {
-    let reason = match refusal.cause {
+/// The reason of a condition that tells of a refusal.
+pub(crate) const fn reason_of(cause: Cause) -> Reason {
+    match cause {
         Cause::Annotation => Reason::InvalidAnnotation,
         Cause::Render => Reason::RenderFailed,
         Cause::Budget => Reason::RenderBudgetExceeded,
+        Cause::Policy => Reason::PolicyInvalid,
         Cause::Restrict => Reason::Restricted,
         Cause::Collision | Cause::Release => Reason::CollisionDetected,
         Cause::Apply => Reason::Refused,
-    };
+    }
+}
+
+fn failed(memo: &Memo, refusal: &Refusal) -> status::Outcome {
+    if refusal.wait.is_some() {
+        return status::Outcome::Progressing { reason: Reason::Waiting, message: refusal.message.clone() };
+    }
+    let reason = reason_of(refusal.cause);
     let (step, message) = (step(memo, refusal.cause), refusal.message.clone());
     status::Outcome::Failed { step, reason, message, fate: Fate::WaitForUser }
 }

@@ -6,6 +6,8 @@ use crate::cluster::Error;
 use crate::diagnostic::chain;
 use crate::reconcile::pass::{Cause, Failure, Pass, log};
 use crate::reconcile::rendering::Rendered;
+use crate::release::manifest::Object;
+use crate::release::mode::Mode;
 use crate::release::prepare::{self, Prepared, defined_scopes};
 use crate::release::restrict::{Candidate, Violation};
 use crate::release::{Digest, Gvk, Scope, ignore, patches, scope};
@@ -48,7 +50,9 @@ pub fn violations(watch: &Watch, rendered: &Rendered, own: &str, scope: prepare:
         path: "crds/",
     });
     let hooks = rendered.hook_objects();
-    let objects = rendered.objects.iter().chain(&hooks).map(|object| Candidate {
+    // What is only read is a look-up, and has rules of its own.
+    let written = rendered.objects.iter().filter(|object| !(rendered.policy.is_some() && is_observed(object)));
+    let objects = written.chain(&hooks).map(|object| Candidate {
         gvk: &object.gvk,
         scope: scope(&object.gvk),
         namespace: &object.namespace,
@@ -56,6 +60,10 @@ pub fn violations(watch: &Watch, rendered: &Rendered, own: &str, scope: prepare:
         path: &object.path,
     });
     restrict.violations(definitions.chain(objects), own)
+}
+
+fn is_observed(object: &Object) -> bool {
+    prepare::directives(&object.body).get("mode").is_some_and(|mode| mode == Mode::Observe.name())
 }
 
 impl Pass<'_> {

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use std::collections::BTreeSet;
+
 use crate::reconcile::attempt::Attempt;
 use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::Memo;
@@ -44,7 +46,7 @@ impl Pass<'_> {
     /// Brings what is known to have been looked up to what it is after our own writes. A chart that looks for its own
     /// Secret, and makes up a password where there is none, finds it the next time: that must not be taken for a change.
     pub(crate) async fn settle(&self, desired: &mut Desired, plan: &Plan, outcome: &Outcome) -> Result<(), Failure> {
-        self.follow(&desired.trace).await?;
+        self.follow(&desired.trace, &BTreeSet::new()).await?;
         if plan.steps.iter().filter_map(Step::id).any(|id| id.kind == "CustomResourceDefinition") {
             self.context.discovery.doubt();
         }
@@ -78,7 +80,7 @@ impl Pass<'_> {
             Ok(again) if self.output(&again.rendered) == self.output(&desired.rendered) => {
                 desired.rendered.changes_by_itself = again.rendered.changes_by_itself;
                 desired.trace = again.trace;
-                self.follow(&desired.trace).await?;
+                self.follow(&desired.trace, &BTreeSet::new()).await?;
             }
             // The next pass renders it as a new revision, or tells why it cannot.
             _ => self.context.wake_readers([Arc::clone(&self.set)]),

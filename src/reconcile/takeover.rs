@@ -174,6 +174,25 @@ impl Pass<'_> {
         Ok(Some(Reason::Adopt(Adoption { resource_version, managed_fields: None, ..adoption.clone() })))
     }
 
+    /// Takes the controller off an object that is adopted from it: the API server takes only one. Gives the reason to apply it
+    /// as it is then. What another of our resources controls needs none of this: one apply replaces the one by the other.
+    pub(crate) async fn release_from(&self, reason: &Reason, target: Target<'_>) -> Result<Option<Reason>, Error> {
+        let Reason::Adopt(adoption) = reason else { return Ok(None) };
+        if !adoption.clear_controller {
+            return Ok(None);
+        }
+        let Some(live) = self.cluster.get(target).await? else { return Ok(None) };
+        let owners = live.pointer("/metadata/ownerReferences").and_then(Json::as_array).into_iter().flatten();
+        let others: Vec<_> = owners.filter(|owner| owner["controller"] != true).collect();
+        let version = &adoption.resource_version;
+        let patch = json!({"metadata": {"resourceVersion": version, "ownerReferences": others}});
+        let answer = self.cluster.merge_patch(target, Part::Main, &patch).await?;
+        self.count("patch");
+        let resource_version = answer.pointer("/metadata/resourceVersion").and_then(Json::as_str).unwrap_or_default();
+        let resource_version = resource_version.to_owned();
+        Ok(Some(Reason::Adopt(Adoption { resource_version, clear_controller: false, ..adoption.clone() })))
+    }
+
     /// As [`Pass::migrate`], for an object with our label that helm-operator has written since.
     pub(crate) async fn migrate_labelled(&self, target: Target<'_>) -> Result<(), Error> {
         let takes_over = self.controller.memo(&self.key).is_some_and(|memo| memo.former.is_some());

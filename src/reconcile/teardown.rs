@@ -21,7 +21,7 @@ use crate::release::{ObjectId, labels, order};
 use crate::status;
 
 /// Between two looks at what no watch tells of.
-const POLL: Duration = Duration::from_secs(5);
+pub(crate) const POLL: Duration = Duration::from_secs(5);
 
 /// An object that goes with the resource.
 #[derive(Clone, Debug)]
@@ -117,7 +117,7 @@ impl Pass<'_> {
         Ok(Some(if self.is_told_of(&left).await? { self.later() } else { Again::After(POLL) }))
     }
 
-    async fn is_there<'l>(&self, leaver: &'l Leaver) -> Result<Option<&'l Leaver>, Error> {
+    pub(crate) async fn is_there<'l>(&self, leaver: &'l Leaver) -> Result<Option<&'l Leaver>, Error> {
         let object = self.look_at(&leaver.id).await?;
         let is_it = |object: &Json| object.pointer("/metadata/uid").and_then(Json::as_str) == Some(&leaver.live.uid);
         Ok(object.as_ref().is_some_and(is_it).then_some(leaver))

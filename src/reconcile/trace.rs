@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k8s_openapi::jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Error;
@@ -12,7 +13,7 @@ use crate::reconcile::context::{Context, Memo, WatchState};
 use crate::reconcile::objects::SetId;
 use crate::reconcile::observe::SYNC_DEADLINE;
 use crate::reconcile::pass::{Pass, log};
-use crate::release::{Digest, ObjectId};
+use crate::release::{Digest, Gvk, ObjectId};
 use crate::render::{self, Asked};
 
 /// What a render has asked, with digests of the answers.
@@ -24,6 +25,8 @@ pub(crate) struct Trace {
     lookups: BTreeMap<Lookup, Digest>,
     /// What was asked of the cluster in vain.
     denied: BTreeMap<Lookup, Denied>,
+    /// When something that was waited for comes to pass.
+    due: Option<Timestamp>,
 }
 
 /// A [`Trace`] in the annotation of a record; digests are in base64.
@@ -53,7 +56,7 @@ impl Trace {
         let mut asked = trace.asked;
         asked.has.extend(looked.served.clone());
         let lookups = looked.found.iter().map(|(lookup, contents)| (lookup.clone(), contents.digest())).collect();
-        Self { asked, lookups, denied: looked.denied.clone() }
+        Self { asked, lookups, denied: looked.denied.clone(), due: trace.due }
     }
 
     /// What was looked up.
@@ -74,6 +77,16 @@ impl Trace {
     /// `lookup` finds this now.
     pub(crate) fn set(&mut self, lookup: &Lookup, found: Digest) {
         self.lookups.insert(lookup.clone(), found);
+    }
+
+    /// When it may come out different without anybody's doing.
+    pub(crate) fn due(&self) -> Option<Timestamp> {
+        self.due
+    }
+
+    /// It is told by that `kind` is not served.
+    pub(crate) fn lacks(&mut self, kind: &Gvk) {
+        self.asked.has.insert(format!("{}/{}", kind.api_version(), kind.kind), false);
     }
 
     /// Whether it asked for something that may change.
@@ -112,7 +125,7 @@ impl From<Stored> for Trace {
             api_versions: stored.api_versions.as_deref().map(digest),
             kube_version: stored.kube_version,
         };
-        Self { asked, lookups: lookups.collect(), denied: BTreeMap::new() }
+        Self { asked, lookups: lookups.collect(), denied: BTreeMap::new(), due: None }
     }
 }
 
@@ -122,7 +135,7 @@ impl Pass<'_> {
     ///
     /// What somebody has changed of our own objects is put back and not rendered anew.
     pub(crate) async fn holds(&self, trace: &Trace, memo: &Memo) -> Result<bool, Error> {
-        let blind = self.follow(trace).await?;
+        let blind = self.follow(trace, &memo.beside).await?;
         if !trace.holds(&self.context.capabilities.borrow()) {
             return Ok(false);
         }
@@ -155,14 +168,15 @@ impl Pass<'_> {
     }
 
     /// Sees to it that what was looked up is watched, and nothing else for this resource. Gives what cannot be.
-    pub(crate) async fn follow(&self, trace: &Trace) -> Result<BTreeSet<Lookup>, Error> {
+    pub(crate) async fn follow(&self, trace: &Trace, beside: &BTreeSet<Lookup>) -> Result<BTreeSet<Lookup>, Error> {
+        let all: BTreeSet<_> = trace.lookups().chain(beside).collect();
         let owned = |lookup: &Lookup| !lookup.name.is_empty() && self.context.objects.owner(&id(lookup)).is_some();
-        let lookups = trace.lookups().map(|lookup| (lookup, owned(lookup)));
+        let lookups = all.iter().map(|lookup| (*lookup, owned(lookup)));
         let changed = self.context.lookups.read_by(&self.set, lookups);
         self.context.look(changed).await;
         let mut blind = BTreeSet::new();
         let deadline = tokio::time::Instant::now() + SYNC_DEADLINE;
-        for lookup in trace.lookups() {
+        for lookup in all {
             let mut states = self.states(lookup, owned(lookup)).await?;
             let synced = async {
                 for state in &mut states {

@@ -48,6 +48,15 @@ pub(crate) struct Task<'a> {
 }
 
 impl Work {
+    /// The revision that it is about.
+    pub(crate) fn revision(&self, memo: &Memo) -> u32 {
+        match (&self.begun, self.operation) {
+            (Some(begun), _) => begun.record.revision,
+            (None, Some(_)) => memo.history.next(),
+            (None, None) => memo.revision().max(1),
+        }
+    }
+
     const fn keep(inputs: Digest) -> Self {
         Self { operation: None, inputs, begun: None, source: None }
     }
@@ -126,7 +135,7 @@ impl Pass<'_> {
     }
 
     /// The revision that is on its way, if it is made from `inputs`.
-    async fn begun(&self, memo: &Memo, inputs: Digest, back: bool) -> Result<Option<Begun>, Error> {
+    pub(crate) async fn begun(&self, memo: &Memo, inputs: Digest, back: bool) -> Result<Option<Begun>, Error> {
         let Some(under_way) = memo.under_way.as_ref().filter(|under_way| under_way.inputs == inputs) else {
             return Ok(None);
         };

@@ -1,6 +1,7 @@
 //! What is wrong with a release.
 
 use crate::release::ObjectId;
+use crate::release::mode;
 
 /// A fault of a release's name, of what a chart rendered, or of a stored record.
 #[derive(Debug, thiserror::Error)]
@@ -69,6 +70,16 @@ pub enum Error {
         first: String,
         /// The other one.
         second: String,
+    },
+    /// An annotation of a rendered object that says what there is not.
+    #[error("{path}: {what}: {fault}")]
+    Placement {
+        /// The template.
+        path: String,
+        /// The object: kind and name.
+        what: String,
+        /// What is wrong.
+        fault: Box<mode::Fault>,
     },
     /// A Secret that holds no record of a release.
     #[error("Secret `{secret}` holds no record of a release: {found}")]

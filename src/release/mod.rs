@@ -12,7 +12,9 @@ pub mod hook;
 pub mod ignore;
 pub mod labels;
 pub mod manifest;
+pub mod merge;
 pub mod migrate;
+pub mod mode;
 mod name;
 mod number;
 mod object;
@@ -27,6 +29,7 @@ pub mod restrict;
 pub mod scope;
 pub mod secret;
 pub mod selector;
+pub mod staged;
 pub mod target;
 
 pub use error::Error;

@@ -5,6 +5,7 @@
 //! four are operator-sdk's (v1.42.3, `internal/helm/internal/types`), with its rules of presence: `ReleaseFailed` and
 //! `Irreconcilable` are removed, not set to False, when the fault is gone.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use jiff::Timestamp;
@@ -225,12 +226,12 @@ impl Severity {
 /// A condition whose status or reason has changed: an event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Transition {
-    /// The condition.
-    pub condition: Condition,
+    /// The condition's type.
+    pub condition: Cow<'static, str>,
     /// How loud the event is.
     pub severity: Severity,
     /// The event's reason.
-    pub reason: Reason,
+    pub reason: Cow<'static, str>,
     /// The event's message.
     pub message: String,
 }
@@ -265,6 +266,7 @@ impl Conditions {
         let message = cut(message);
         if let Some(reason) = reason.filter(|reason| !(same_truth && same("reason", Some(reason.name())))) {
             let severity = severity(condition, truth);
+            let (condition, reason) = (condition.name().into(), reason.name().into());
             self.transitions.push(Transition { condition, severity, reason, message: message.clone() });
         }
         let mut item = Map::new();
@@ -312,6 +314,6 @@ fn severity(condition: Condition, truth: Truth) -> Severity {
 }
 
 /// A time as Kubernetes stores it: whole seconds, UTC.
-fn seconds(time: Timestamp) -> String {
+pub(crate) fn seconds(time: Timestamp) -> String {
     time.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -3,7 +3,9 @@
 //! An outcome that says the same as the old status gives an equal status, so that nothing is written.
 
 pub mod conditions;
+pub mod given;
 pub mod message;
+pub mod picture;
 
 #[cfg(test)]
 mod tests;
@@ -154,6 +156,12 @@ pub struct Occasion {
 
 /// The whole new status. Fields and conditions that are not ours are kept.
 pub fn report(old: Option<&Json>, outcome: &Outcome, occasion: &Occasion) -> Report {
+    let Report { status, transitions } = separate(old, outcome, occasion);
+    Report { status, transitions: merged(transitions) }
+}
+
+/// As [`report`], with an event for each condition.
+fn separate(old: Option<&Json>, outcome: &Outcome, occasion: &Occasion) -> Report {
     let mut status = old.and_then(Json::as_object).cloned().unwrap_or_default();
     let mut conditions = Conditions::of(old, occasion.at, occasion.generation);
     if !matches!(outcome, Outcome::Uninstalling { .. } | Outcome::Leaving { .. } | Outcome::Uninstalled) {
@@ -202,7 +210,7 @@ pub fn report(old: Option<&Json>, outcome: &Outcome, occasion: &Occasion) -> Rep
     }
     let (list, mut transitions) = conditions.finish();
     // Each drift has been told when it was found.
-    transitions.retain(|transition| transition.condition != Condition::Drifted);
+    transitions.retain(|transition| transition.condition != Condition::Drifted.name());
     status.insert("conditions".into(), list);
     if let Some(generation) = occasion.generation {
         status.insert("observedGeneration".into(), generation.into());
@@ -210,7 +218,7 @@ pub fn report(old: Option<&Json>, outcome: &Outcome, occasion: &Occasion) -> Rep
     if let Some(handled) = &occasion.handled {
         status.insert("lastHandledReconcileAt".into(), handled.as_str().into());
     }
-    Report { status: Json::Object(status), transitions: merged(transitions) }
+    Report { status: Json::Object(status), transitions }
 }
 
 /// One event where several conditions say the same, as loud as the loudest of them.

@@ -21,6 +21,7 @@ mod lifecycle;
 mod lookups;
 mod metrics;
 mod operator_sdk;
+mod phases;
 mod quiet;
 mod records;
 mod recreate;

@@ -36,7 +36,7 @@ pub(crate) fn writes(operator: &Operator) -> Vec<String> {
 }
 
 /// Waits until the operator has made no call for as long as a reconcile period takes, then watches three more.
-async fn assert_quiet(operator: &Operator, period: Duration) {
+pub(crate) async fn assert_quiet(operator: &Operator, period: Duration) {
     let settle = async {
         let mut last = operator.calls().len();
         loop {

@@ -60,6 +60,8 @@ pub struct Foreign {
     pub helm_release: Option<ReleaseId>,
     /// Whether helm-operator's annotations, which stand where an ownerReference cannot, name our resource.
     pub names_us: bool,
+    /// Whether our field manager has applied it.
+    pub applied_by_us: bool,
     /// Its `managedFields` [migrated](crate::release::migrate) to us, where Helm owns fields of it.
     pub managed_fields: Option<Json>,
     /// Whether it has a `deletionTimestamp`.
@@ -99,8 +101,12 @@ pub struct Desired {
     pub release: ReleaseId,
     /// Which objects of others may be taken over.
     pub collision: policy::Collision,
+    /// The same for single objects, where that is something else.
+    pub collisions: BTreeMap<ObjectId, policy::Collision>,
     /// Ids of the ApplySet of each resource whose objects may be taken over whatever `collision` says.
     pub adopt_from: BTreeSet<String>,
+    /// Objects that are rendered and not applied: where they are ours they stay so.
+    pub spared: BTreeSet<ObjectId>,
     /// Hooks that run before the first object is written.
     pub before: Vec<HookStep>,
     /// Hooks that run when all objects are written.
@@ -176,6 +182,8 @@ pub struct Adoption {
     pub managed_fields: Option<Json>,
     /// Whose it is.
     pub from: From,
+    /// Whether its controller, which an apply of ours does not replace, is taken off first: there may be only one.
+    pub clear_controller: bool,
 }
 
 /// Whose an object was that is taken over.
@@ -301,9 +309,8 @@ pub fn plan(observed: &Observed, desired: &Desired) -> Result<Plan, Refused> {
     }
     // A stable sort: within a wave the install order stays.
     plan.steps.sort_by_key(|step| if let Step::Apply { wave, .. } = step { Some(*wave) } else { None });
-    plan.steps.splice(0..0, desired.before.iter().cloned().map(Step::Hook));
     plan.steps.extend(prunes(observed, desired));
-    plan.steps.extend(desired.after.iter().cloned().map(Step::Hook));
+    plan.add_hooks(desired.before.clone(), desired.after.clone());
     Ok(plan)
 }
 
@@ -327,14 +334,28 @@ impl Plan {
         })
     }
 
+    /// Adds the hooks that run before and after everything else.
+    pub fn add_hooks(&mut self, before: Vec<HookStep>, after: Vec<HookStep>) {
+        self.steps.splice(0..0, before.into_iter().map(Step::Hook));
+        self.steps.extend(after.into_iter().map(Step::Hook));
+    }
+
     /// The applies, wave by wave, each wave to be sent at once.
     pub fn waves(&self) -> Vec<Vec<(&Arc<Prepared>, &Reason)>> {
+        self.waves_of(|_| true)
+    }
+
+    /// As [`Plan::waves`], of some objects only.
+    pub fn waves_of(&self, wanted: impl Fn(&ObjectId) -> bool) -> Vec<Vec<(&Arc<Prepared>, &Reason)>> {
         let waves = [Wave::Definitions, Wave::Foundations, Wave::Workloads];
-        let of = |wanted| {
+        let wanted = &wanted;
+        let of = |of_wave| {
             self.steps
                 .iter()
                 .filter_map(move |step| match step {
-                    Step::Apply { object, wave, reason } if *wave == wanted => Some((object, reason)),
+                    Step::Apply { object, wave, reason } if *wave == of_wave && wanted(&object.id) => {
+                        Some((object, reason))
+                    }
                     _ => None,
                 })
                 .collect::<Vec<_>>()
@@ -360,11 +381,13 @@ fn state(observed: &Observed, desired: &Desired, object: &Prepared) -> State {
         None => State::Apply(Reason::Absent),
         Some(foreign) if foreign.deleting => State::Leaving,
         Some(foreign) if foreign.part_of.as_ref() == Some(&desired.part_of) => State::Apply(Reason::Unknown),
-        Some(foreign) => match take_over(foreign, applied, desired) {
+        Some(foreign) => match take_over(foreign, applied, desired, allowed(desired, &object.id)) {
             Ok(from) => State::Apply(Reason::Adopt(Adoption {
                 uid: foreign.uid.clone(),
                 resource_version: foreign.resource_version.clone(),
                 managed_fields: foreign.managed_fields.clone(),
+                clear_controller: !foreign.applied_by_us
+                    && foreign.controller.as_ref().is_some_and(|controller| controller.uid != desired.owner_uid),
                 from,
             })),
             Err(holder) => State::Held(holder),
@@ -389,9 +412,19 @@ fn own_state(live: &Live, applied: Option<&Applied>, object: &Prepared) -> State
     }
 }
 
+/// What `id` may take over.
+fn allowed(desired: &Desired, id: &ObjectId) -> policy::Collision {
+    desired.collisions.get(id).copied().unwrap_or(desired.collision)
+}
+
 /// Whether an object that is not marked as ours may be taken over, row by row of the ownership table.
-fn take_over(foreign: &Foreign, applied: Option<&Applied>, desired: &Desired) -> Result<From, Holder> {
-    let force = desired.collision == policy::Collision::Force;
+fn take_over(
+    foreign: &Foreign,
+    applied: Option<&Applied>,
+    desired: &Desired,
+    collision: policy::Collision,
+) -> Result<From, Holder> {
+    let force = collision == policy::Collision::Force;
     if let Some(other) = &foreign.part_of {
         let allowed = force || desired.adopt_from.contains(other);
         return if allowed { Ok(From::ApplySet(other.clone())) } else { Err(Holder::ApplySet(other.clone())) };
@@ -412,7 +445,7 @@ fn take_over(foreign: &Foreign, applied: Option<&Applied>, desired: &Desired) ->
     if controlled.is_some() || foreign.names_us {
         return Ok(From::Ourselves);
     }
-    if force || desired.collision == policy::Collision::IfNoController {
+    if force || collision == policy::Collision::IfNoController {
         return Ok(From::Nobody);
     }
     Err(foreign.helm_release.clone().map_or(Holder::Nobody, Holder::Helm))
@@ -420,7 +453,7 @@ fn take_over(foreign: &Foreign, applied: Option<&Applied>, desired: &Desired) ->
 
 /// What is ours and no longer rendered, in uninstall order.
 fn prunes(observed: &Observed, desired: &Desired) -> Vec<Step> {
-    let wanted: BTreeSet<_> = desired.objects.iter().map(|object| &object.id).collect();
+    let wanted: BTreeSet<_> = desired.objects.iter().map(|object| &object.id).chain(&desired.spared).collect();
     // One object may be served under two groups; what is wanted under one of them stays.
     let wanted_uids: BTreeSet<_> =
         observed.ours.iter().filter(|(id, _)| wanted.contains(id)).map(|(_, live)| live.uid.as_str()).collect();

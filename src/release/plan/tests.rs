@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::policy::Collision;
 
 const ID: &str = "ConfigMap n/a";
 
@@ -24,8 +25,10 @@ fn desired(ids: &[&str]) -> Desired {
         part_of: "us".into(),
         owner_uid: "owner".into(),
         release: release("demo"),
-        collision: policy::Collision::Prevent,
+        collision: Collision::Prevent,
+        collisions: BTreeMap::new(),
         adopt_from: BTreeSet::from(["friend".to_owned()]),
+        spared: BTreeSet::new(),
         before: Vec::new(),
         after: Vec::new(),
     }
@@ -139,9 +142,7 @@ fn an_object_of_others_is_taken_over_only_as_the_policy_allows() {
     ];
     for (name, foreign, expected) in cases {
         for (collision, expected) in
-            [policy::Collision::Prevent, policy::Collision::IfNoController, policy::Collision::Force]
-                .into_iter()
-                .zip(expected)
+            [Collision::Prevent, Collision::IfNoController, Collision::Force].into_iter().zip(expected)
         {
             let desired = Desired { collision, ..desired(&[ID]) };
             let observed = observed(None, Some(foreign.clone()), None);

@@ -303,6 +303,15 @@ fn move_string_data(body: &mut Map<String, Json>, faults: &Faults<'_>) -> Result
     Ok(())
 }
 
+/// Our own annotations on a rendered object, without their prefix.
+pub fn directives(body: &Map<String, Json>) -> BTreeMap<String, String> {
+    let annotations = body.get("metadata").and_then(|metadata| metadata.get("annotations"));
+    annotations
+        .and_then(Json::as_object)
+        .map(|annotations| take_directives(&mut annotations.clone()))
+        .unwrap_or_default()
+}
+
 /// Takes our own annotations out, without their prefix.
 fn take_directives(annotations: &mut Map<String, Json>) -> BTreeMap<String, String> {
     let mut directives = BTreeMap::new();

@@ -1,0 +1,183 @@
+//! What users read of such a pass: the status that the chart's file gives, or else the operator's own.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::jiff::Timestamp;
+use serde_json::{Map, Value as Json, json};
+
+use crate::cluster::Fate;
+use crate::cluster::events::EventType;
+use crate::cluster::world::Chance;
+use crate::reconcile::attempt::Terms;
+use crate::reconcile::context::Memo;
+use crate::reconcile::hooks::Held;
+use crate::reconcile::pass::{Failure, Pass, Refusal, log};
+use crate::reconcile::phases::walk::Walk;
+use crate::reconcile::queue::Again;
+use crate::reconcile::report::{reason_of, step};
+use crate::reconcile::trace::Trace;
+use crate::status::picture::{Phase, Picture};
+use crate::status::{self, Condition, Deployed, FailedStep, Reason, given};
+
+impl Walk {
+    /// Hooks are not through: no phase goes on.
+    pub(crate) fn hold(&mut self, held: &Held) {
+        let (message, again) = held.told(self.again);
+        self.again = again;
+        if let Held::Failed(message) = held {
+            self.picture.failed = Some((Reason::HookFailed, message.clone()));
+        }
+        // Those before the first phase keep it from being entered, those after the last from being the end.
+        let open = self.picture.phases.iter_mut().filter(|phase| !phase.ready);
+        open.take(1).for_each(|phase| phase.message.clone_from(&message));
+        if self.picture.phases.iter().all(|phase| phase.ready) && self.picture.failed.is_none() {
+            self.picture.waiting = Some((Reason::Progressing.name().to_owned(), message));
+        }
+    }
+}
+
+impl Pass<'_> {
+    /// Tells of phases that have become ready.
+    pub(crate) fn tell_phases(&self, picture: &Picture, ready: &BTreeSet<usize>) {
+        for phase in ready.iter().filter_map(|index| picture.phases.get(*index)).filter(|phase| !phase.name.is_empty())
+        {
+            log!(info, self, "Phase is ready", phase = phase.name.as_str());
+            self.publish(EventType::Normal, "PhaseReady", format!("phase `{}` is ready", phase.name));
+        }
+    }
+
+    /// What was done, and when to look again.
+    pub(crate) async fn report_walk(&self, memo: &mut Memo, walk: &Walk, revision: u32) -> Result<Again, Failure> {
+        for error in walk.outcome.failures.values() {
+            self.tell_failure(self.failed_step(memo), &error.message());
+        }
+        for (id, changes) in &walk.outcome.corrected {
+            self.tell_drift(id, changes);
+        }
+        let outcome = self.walk_outcome(memo, walk, revision);
+        let due = self.report_picture(memo, &walk.picture, &outcome).await?;
+        Ok(due.map_or(walk.again, |due| walk.again.within(due)))
+    }
+
+    fn walk_outcome(&self, memo: &Memo, walk: &Walk, revision: u32) -> status::Outcome {
+        let picture = &walk.picture;
+        let step = self.failed_step(memo);
+        if let Some((reason, message)) = &picture.failed {
+            let (reason, message) = (*reason, message.clone());
+            return status::Outcome::Failed { step, reason, message, fate: status::Fate::WaitForUser };
+        }
+        if let Some((_, error)) = walk.outcome.failures.first_key_value() {
+            let message = walk.outcome.message_of(error);
+            let retried = walk.outcome.may_succeed_later();
+            let reason = match error.fate() {
+                Fate::Retry => Reason::Retrying,
+                _ if error.is_forbidden() => Reason::Forbidden,
+                Fate::User => Reason::Refused,
+            };
+            let fate = if retried { status::Fate::Retry } else { status::Fate::WaitForUser };
+            return status::Outcome::Failed { step, reason, message, fate };
+        }
+        if !picture.is_ready() {
+            return status::Outcome::Progressing { reason: Reason::Progressing, message: picture.message() };
+        }
+        let deployed = Deployed { name: self.release.name.clone(), revision };
+        status::Outcome::Applied { deployed, notes: memo.notes.clone().unwrap_or_default(), blocker: None }
+    }
+
+    /// What is told where nothing was done: `objects` are those of the last good plan.
+    pub(crate) async fn report_halted(&self, memo: &Memo, refusal: &Refusal) -> Result<Again, Failure> {
+        let message = refusal.message.clone();
+        let mut picture = self.last_picture(memo);
+        let outcome = if let Some(reason) = &refusal.wait {
+            log!(debug, self, "Chart waits", reason = reason.as_str(), message = message.as_str());
+            picture.waiting = Some((reason.clone(), message.clone()));
+            status::Outcome::Progressing { reason: Reason::Waiting, message }
+        } else {
+            let (step, reason) = (step(memo, refusal.cause), reason_of(refusal.cause));
+            self.tell_failure(step, &message);
+            picture.failed = Some((reason, message.clone()));
+            status::Outcome::Failed { step, reason, message, fate: status::Fate::WaitForUser }
+        };
+        let mut memo = self.controller.memo(&self.key).map_or_else(|| memo.clone(), |memo| Memo::clone(&memo));
+        let due = self.report_picture(&mut memo, &picture, &outcome).await?;
+        let asked = memo.unrendered.as_ref().and_then(|unrendered| unrendered.trace.due());
+        let again = asked.map_or_else(|| self.later(), |at| self.later().within(until(at)));
+        Ok(due.map_or(again, |due| again.within(due)))
+    }
+
+    /// The objects of the last plan as they are known.
+    fn last_picture(&self, memo: &Memo) -> Picture {
+        let Some(at_hand) = &memo.at_hand else { return Picture::default() };
+        let phase = |name: &&str| Phase { name: (*name).to_owned(), ..Phase::default() };
+        let phases = at_hand.phases().iter().map(phase).collect();
+        let objects = self.as_known(&at_hand.items);
+        Picture { phases, objects, ..Picture::default() }
+    }
+
+    /// Writes the status, if it would be another one. Gives in which time it may be one without anybody's doing.
+    pub(crate) async fn report_picture(
+        &self,
+        memo: &mut Memo,
+        picture: &Picture,
+        outcome: &status::Outcome,
+    ) -> Result<Option<Duration>, Failure> {
+        if !self.entry.has_status() {
+            self.write_status(outcome).await?;
+            return Ok(None);
+        }
+        let terms = memo.at_hand.as_ref().and_then(|at_hand| at_hand.desired.terms.clone());
+        let terms = terms.unwrap_or_else(|| Terms::new(memo.revision().max(1), memo.operation()));
+        // Here the clock is that of the moment.
+        let terms = Terms { chance: Chance::draw(), ..terms };
+        let (rendered, trace) = self.render_status(&terms, picture.to_json(&json!({}))).await;
+        let due = trace.due().map(until);
+        self.follow_status(memo, trace).await?;
+        let old = self.current().status().clone();
+        let (given, outcome) = match rendered {
+            Ok(given) => (given, outcome.clone()),
+            Err(message) => (own_words(&old), status_failed(outcome, message)),
+        };
+        self.put_status(|old, occasion| given::complete(old, &given, &outcome, occasion)).await?;
+        Ok(due)
+    }
+
+    /// What the status was made of is followed from now on.
+    async fn follow_status(&self, memo: &mut Memo, trace: Trace) -> Result<(), Failure> {
+        if memo.told_by.lookups().eq(trace.lookups()) {
+            memo.told_by = trace;
+        } else {
+            memo.told_by = trace;
+            let beside = memo.beside.iter().chain(memo.told_by.lookups()).cloned().collect();
+            memo.beside = Arc::new(beside);
+            let of_plan = memo.at_hand.as_ref().map(|at_hand| at_hand.desired.trace.clone()).unwrap_or_default();
+            self.follow(&of_plan, &memo.beside).await?;
+        }
+        self.controller.remember(&self.key, memo.clone());
+        Ok(())
+    }
+}
+
+fn status_failed(outcome: &status::Outcome, message: String) -> status::Outcome {
+    let step = match outcome {
+        status::Outcome::Failed { step, .. } => *step,
+        _ => FailedStep::Reconcile,
+    };
+    status::Outcome::Failed { step, reason: Reason::StatusFailed, message, fate: status::Fate::WaitForUser }
+}
+
+/// What the last status said, without the operator's own conditions.
+fn own_words(status: &Json) -> Json {
+    let mut status = status.as_object().cloned().unwrap_or_else(Map::new);
+    if let Some(conditions) = status.get_mut("conditions").and_then(Json::as_array_mut) {
+        let ours = [Condition::Ready, Condition::Reconciling, Condition::Stalled].map(Condition::name);
+        conditions.retain(|condition| !ours.contains(&condition["type"].as_str().unwrap_or_default()));
+    }
+    Json::Object(status)
+}
+
+/// How long it is until a time.
+fn until(time: Timestamp) -> Duration {
+    Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default()
+}
