@@ -84,6 +84,8 @@ impl Pass<'_> {
     async fn applied(&self, memo: &Memo) -> Result<(status::Outcome, Again), cluster::Error> {
         let notes = match &memo.notes {
             Some(notes) => notes.clone(),
+            // A status that the chart gives does not tell them.
+            None if self.entry.has_status() => String::new(),
             None => self.notes_of(memo.revision().max(1)).await?,
         };
         let deployed = Deployed { name: self.release.name.clone(), revision: memo.revision().max(1) };
@@ -253,6 +255,9 @@ impl Pass<'_> {
 
     /// Writes the status if it would be another, as one merge patch that fails if somebody has written meanwhile.
     pub(crate) async fn write_status(&self, outcome: &status::Outcome) -> Result<(), cluster::Error> {
+        if self.entry.has_status() {
+            return Box::pin(self.write_given_status(outcome)).await;
+        }
         self.put_status(|old, occasion| status::report(old, outcome, occasion)).await
     }
 

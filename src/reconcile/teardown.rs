@@ -72,6 +72,10 @@ impl Pass<'_> {
     /// An object that we applied and that no watch shows, if it is still the one.
     async fn unlabelled(&self, id: &ObjectId, uid: &str) -> Result<Option<Leaver>, Error> {
         let Some(object) = self.look_at(id).await? else { return Ok(None) };
+        // What another resource has taken over is its own.
+        if part_of(&object).is_some_and(|set| *set != *self.set) {
+            return Ok(None);
+        }
         let live = known(&object).live;
         let mark = if part_of(&object) == Some(&self.set) { Mark::Label } else { Mark::Memory };
         Ok((live.uid == uid).then(|| Leaver { id: id.clone(), live, mark }))

@@ -245,3 +245,63 @@ async fn a_wrong_policy_is_told_before_anything_is_written() {
     assert_eq!(namespace.find("ConfigMap", "shop-one").await, None);
     assert_eq!(namespace.find("Web", "shop").await.unwrap()["metadata"].get("finalizers"), None);
 }
+
+#[tokio::test]
+async fn a_chart_without_phases_says_what_its_status_is_too() {
+    let namespace = Namespace::create("status").await;
+    let status =
+        "up: {{ .Outcome.ready }}\nobjects: {{ len .Outcome.objects }}\nlast: {{ .CR.status.up | default \"none\" }}\n";
+    let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n";
+    let project = project(&[("operator/status.yaml", status), ("templates/all.yaml", template)]);
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    let is_up = |resource: &Json| resource["status"]["up"] == true && resource["status"]["last"] == true;
+    let resource = namespace.until("Web", "shop", "it is up, and has seen that it was", is_up).await;
+    assert_eq!(resource["status"]["objects"], 1);
+    assert_eq!(condition_text(&resource, "Ready").unwrap(), "True/Succeeded");
+    assert_eq!(condition_text(&resource, "Deployed"), None, "the file does not say so");
+    assert_quiet(&operator, std::time::Duration::from_secs(1)).await;
+}
+
+#[tokio::test]
+async fn an_object_is_taken_over_from_a_friend_and_stays_the_one_it_is() {
+    let namespace = Namespace::create("friends").await;
+    let policy = "adoptFrom:
+{{- range .Values.friends }}
+- {group: charts.samutup.com, kind: Web, name: {{ . }}}
+{{- end }}
+";
+    let template = "apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: shared
+  annotations: {chart-operator.dev/mode: {{ .Values.mode | default \"manage\" }}}
+data: {by: {{ .Release.Name }}}
+";
+    let project = project(&[("operator/policy.yaml", policy), ("templates/all.yaml", template)]);
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
+    namespace.create_resource("Web", "old", json!({})).await;
+    namespace.until("Web", "old", "it is ready", is_ready).await;
+    let before = namespace.find("ConfigMap", "shared").await.unwrap();
+
+    namespace.create_resource("Web", "stranger", json!({})).await;
+    let collides = |resource: &Json| condition_text(resource, "Stalled").as_deref() == Some("True/CollisionDetected");
+    let stranger = namespace.until("Web", "stranger", "it collides", collides).await;
+    assert!(condition_message(&stranger, "Stalled").contains("belongs to Web"), "{stranger}");
+
+    // The one it is taken from only looks at it from then on.
+    namespace.patch("Web", "old", json!({"spec": {"mode": "observe"}})).await;
+    namespace.create_resource("Web", "new", json!({"friends": ["old"]})).await;
+    namespace.until("Web", "new", "it is ready", is_ready).await;
+    let after = namespace.find("ConfigMap", "shared").await.unwrap();
+    assert_eq!(after["metadata"]["uid"], before["metadata"]["uid"]);
+    assert_eq!(after["data"]["by"], "new");
+    let owners = after["metadata"]["ownerReferences"].as_array().unwrap();
+    assert_eq!((owners.len(), &owners[0]["name"]), (1, &json!("new")));
+    for former in ["old", "stranger"] {
+        namespace.delete("Web", former).await;
+        namespace.until_gone("Web", former).await;
+    }
+    assert_eq!(namespace.find("ConfigMap", "shared").await.unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
+    assert_quiet(&operator, std::time::Duration::from_secs(1)).await;
+}

@@ -21,7 +21,7 @@ use crate::reconcile::queue::Again;
 use crate::reconcile::record::Ended;
 use crate::reconcile::work::Work;
 use crate::release::plan::{self, Plan};
-use crate::release::{Digest, Gvk};
+use crate::release::{Digest, Gvk, ObjectId};
 
 pub(crate) use at_hand::AtHand;
 pub(crate) use course::Course;
@@ -160,7 +160,12 @@ impl Pass<'_> {
         let kinds = at_hand.desired.kinds();
         let inputs = memo.inputs.filter(|_| walk.picture.is_ready());
         let notes = Some(at_hand.desired.rendered.notes.clone());
-        let memo = Memo { applied: walk.outcome.applied.clone(), kinds, inputs, notes, ..memo };
+        // What is only looked at now may be taken over by another.
+        let is_managed = |id: &ObjectId| at_hand.desired.iter().any(|object| object.id == *id);
+        let ours = self.context.objects.of(&self.set);
+        let mut applied = walk.outcome.applied.clone();
+        applied.retain(|id, _| is_managed(id) || ours.contains_key(id));
+        let memo = Memo { applied, kinds, inputs, notes, ..memo };
         self.controller.remember(&self.key, memo.clone());
         memo
     }

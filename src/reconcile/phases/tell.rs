@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use serde_json::{Map, Value as Json, json};
+use tokio::time::Instant;
 
-use crate::cluster::Fate;
 use crate::cluster::events::EventType;
 use crate::cluster::world::Chance;
+use crate::cluster::{Error, Fate};
 use crate::reconcile::attempt::Terms;
 use crate::reconcile::context::Memo;
 use crate::reconcile::hooks::Held;
@@ -18,7 +19,9 @@ use crate::reconcile::phases::walk::Walk;
 use crate::reconcile::queue::Again;
 use crate::reconcile::report::{reason_of, step};
 use crate::reconcile::trace::Trace;
-use crate::status::picture::{Phase, Picture};
+use crate::release::ObjectId;
+use crate::release::mode::Mode;
+use crate::status::picture::{Object, Phase, Picture};
 use crate::status::{self, Condition, Deployed, FailedStep, Reason, given};
 
 impl Walk {
@@ -57,8 +60,8 @@ impl Pass<'_> {
             self.tell_drift(id, changes);
         }
         let outcome = self.walk_outcome(memo, walk, revision);
-        let due = self.report_picture(memo, &walk.picture, &outcome).await?;
-        Ok(due.map_or(walk.again, |due| walk.again.within(due)))
+        self.report_picture(memo, &walk.picture, &outcome).await?;
+        Ok(walk.again)
     }
 
     fn walk_outcome(&self, memo: &Memo, walk: &Walk, revision: u32) -> status::Outcome {
@@ -101,10 +104,55 @@ impl Pass<'_> {
             status::Outcome::Failed { step, reason, message, fate: status::Fate::WaitForUser }
         };
         let mut memo = self.controller.memo(&self.key).map_or_else(|| memo.clone(), |memo| Memo::clone(&memo));
-        let due = self.report_picture(&mut memo, &picture, &outcome).await?;
+        self.report_picture(&mut memo, &picture, &outcome).await?;
         let asked = memo.unrendered.as_ref().and_then(|unrendered| unrendered.trace.due());
         let again = asked.map_or_else(|| self.later(), |at| self.later().within(until(at)));
-        Ok(due.map_or(again, |due| again.within(due)))
+        Ok(again)
+    }
+
+    /// Writes the status of a chart that says what it is, where no phases were gone through.
+    pub(crate) async fn write_given_status(&self, outcome: &status::Outcome) -> Result<(), Error> {
+        let memo = self.controller.memo(&self.key).filter(|memo| memo.uid == self.resource.uid());
+        let mut memo = memo.map(|memo| Memo::clone(&memo)).unwrap_or_default();
+        let mut picture = if memo.at_hand.is_some() { self.last_picture(&memo) } else { self.one_phase(&memo) };
+        let (ready, message) = match outcome {
+            status::Outcome::Applied { blocker, .. } => (blocker.is_none(), blocker.as_ref().map(ToString::to_string)),
+            status::Outcome::Failed { reason, message, .. } | status::Outcome::Kept { reason, message, .. } => {
+                picture.failed = Some((*reason, message.clone()));
+                (false, Some(message.clone()))
+            }
+            status::Outcome::Progressing { reason, message } | status::Outcome::Uninstalling { reason, message } => {
+                picture.waiting = (*reason != Reason::Progressing).then(|| (reason.name().to_owned(), message.clone()));
+                (false, Some(message.clone()))
+            }
+            status::Outcome::Paused { message } | status::Outcome::Leaving { message } => {
+                (false, Some(message.clone()))
+            }
+            status::Outcome::Uninstalled => (false, None),
+        };
+        if let Some(phase) = picture.phases.first_mut() {
+            (phase.ready, phase.message) = (ready, message.unwrap_or_default());
+        }
+        self.report_picture(&mut memo, &picture, outcome).await
+    }
+
+    /// The objects of a chart without a policy.
+    fn one_phase(&self, memo: &Memo) -> Picture {
+        let version = |id: &ObjectId| {
+            let kind = memo.kinds.iter().find(|kind| kind.group == id.group && kind.kind == id.kind);
+            kind.map(|kind| kind.version.clone()).unwrap_or_default()
+        };
+        let ours = self.context.objects.of(&self.set).into_iter();
+        let objects = ours.map(|(id, known)| Object {
+            version: version(&id),
+            uid: known.live.uid,
+            mode: Mode::Manage,
+            phase: 0,
+            ready: known.readiness.is_current(),
+            message: if known.readiness.is_current() { String::new() } else { known.readiness.message },
+            id,
+        });
+        Picture { phases: vec![Phase::default()], objects: objects.collect(), ..Picture::default() }
     }
 
     /// The objects of the last plan as they are known.
@@ -116,35 +164,35 @@ impl Pass<'_> {
         Picture { phases, objects, ..Picture::default() }
     }
 
-    /// Writes the status, if it would be another one. Gives in which time it may be one without anybody's doing.
+    /// Writes the status, if it would be another one.
     pub(crate) async fn report_picture(
         &self,
         memo: &mut Memo,
         picture: &Picture,
         outcome: &status::Outcome,
-    ) -> Result<Option<Duration>, Failure> {
+    ) -> Result<(), Error> {
         if !self.entry.has_status() {
-            self.write_status(outcome).await?;
-            return Ok(None);
+            return self.write_status(outcome).await;
         }
         let terms = memo.at_hand.as_ref().and_then(|at_hand| at_hand.desired.terms.clone());
         let terms = terms.unwrap_or_else(|| Terms::new(memo.revision().max(1), memo.operation()));
         // Here the clock is that of the moment.
         let terms = Terms { chance: Chance::draw(), ..terms };
         let (rendered, trace) = self.render_status(&terms, picture.to_json(&json!({}))).await;
-        let due = trace.due().map(until);
+        if let Some(due) = trace.due() {
+            self.controller.queue.add_at(self.key.clone(), Instant::now() + until(due));
+        }
         self.follow_status(memo, trace).await?;
         let old = self.current().status().clone();
         let (given, outcome) = match rendered {
             Ok(given) => (given, outcome.clone()),
             Err(message) => (own_words(&old), status_failed(outcome, message)),
         };
-        self.put_status(|old, occasion| given::complete(old, &given, &outcome, occasion)).await?;
-        Ok(due)
+        self.put_status(|old, occasion| given::complete(old, &given, &outcome, occasion)).await
     }
 
     /// What the status was made of is followed from now on.
-    async fn follow_status(&self, memo: &mut Memo, trace: Trace) -> Result<(), Failure> {
+    async fn follow_status(&self, memo: &mut Memo, trace: Trace) -> Result<(), Error> {
         if memo.told_by.lookups().eq(trace.lookups()) {
             memo.told_by = trace;
         } else {

@@ -218,3 +218,49 @@ fn applies_come_in_waves_and_keep_the_install_order_within() {
     assert!(!plan.is_in_sync());
     assert!(super::plan(&Observed::default(), &desired(&[])).unwrap().is_in_sync());
 }
+
+#[test]
+fn what_is_only_looked_at_or_patched_is_neither_pruned_nor_applied_whoever_has_it() {
+    let ours = || observed(Some(live(Some("projection"))), None, Some(applied("uid", "desired")));
+    let theirs = || observed(None, Some(Foreign { part_of: Some("them".into()), ..Foreign::default() }), None);
+    for observed in [ours(), theirs(), Observed::default()] {
+        let spared = Desired { spared: [ID.parse().unwrap()].into(), ..desired(&[]) };
+        assert_eq!(verdict(&observed, &spared), "in sync");
+    }
+    // Not rendered: only what is ours goes.
+    let gone = plan(&ours(), &desired(&[])).unwrap();
+    assert!(matches!(gone.steps.as_slice(), [Step::Prune { .. }]));
+    assert_eq!(verdict(&theirs(), &desired(&[])), "in sync");
+}
+
+#[test]
+fn an_object_may_take_over_more_or_less_than_its_policy_says() {
+    let foreign = || observed(None, Some(Foreign { uid: "uid".into(), ..nobodys() }), None);
+    let refused = desired(&[ID]);
+    assert!(verdict(&foreign(), &refused).starts_with("refused"));
+    let collisions = BTreeMap::from([(ID.parse().unwrap(), Collision::IfNoController)]);
+    assert_eq!(verdict(&foreign(), &Desired { collisions, ..refused }), "adopt from Nobody");
+    let collisions = BTreeMap::from([(ID.parse().unwrap(), Collision::Prevent)]);
+    let strict = Desired { collision: Collision::Force, collisions, ..desired(&[ID]) };
+    assert!(verdict(&foreign(), &strict).starts_with("refused"));
+}
+
+#[test]
+fn a_controller_that_no_apply_of_ours_replaces_is_taken_off_first() {
+    let controller = Controller { uid: "other".into(), description: "Web other".into() };
+    let part_of_friend = |applied_by_us| Foreign {
+        part_of: Some("friend".into()),
+        controller: Some(controller.clone()),
+        applied_by_us,
+        ..Foreign::default()
+    };
+    for (applied_by_us, cleared) in [(true, false), (false, true)] {
+        let plan = plan(&observed(None, Some(part_of_friend(applied_by_us)), None), &desired(&[ID])).unwrap();
+        let [Step::Apply { reason: Reason::Adopt(adoption), .. }] = plan.steps.as_slice() else { panic!("{plan:?}") };
+        assert_eq!(adoption.clear_controller, cleared);
+    }
+}
+
+fn nobodys() -> Foreign {
+    Foreign { resource_version: "7".into(), ..Foreign::default() }
+}
