@@ -165,7 +165,7 @@ impl Pass<'_> {
         let ours = self.context.objects.of(&self.set);
         let mut applied = walk.outcome.applied.clone();
         applied.retain(|id, _| is_managed(id) || ours.contains_key(id));
-        let memo = Memo { applied, kinds, inputs, notes, ..memo };
+        let memo = Memo { inputs, applied, kinds, notes, ..memo };
         self.controller.remember(&self.key, memo.clone());
         memo
     }
