@@ -8,7 +8,7 @@ use crate::render::Error;
 use crate::render::handlebars::{self, Library};
 use crate::render::include::{FUNCTIONS, SET_NAME};
 use crate::render::scope::Scope;
-use crate::template::Set;
+use crate::template::{Alike, Set};
 
 /// A chart and its sub-charts, their templates parsed: what is the same for every render. Shared between threads.
 #[derive(Debug)]
@@ -65,9 +65,13 @@ impl Compiled {
         tree.templates.dedup_by(|(dropped, _), (kept, _)| dropped.path == kept.path);
         let mut set = Set::new(Arc::clone(&FUNCTIONS)).named(SET_NAME);
         let mut library = None;
+        // Only sub-charts bring the same files again.
+        let mut alike = (tree.scopes.len() > 2).then(Alike::default);
         for (file, text) in &tree.templates {
             let parsed = if handlebars::is_template(&file.path) {
                 library.get_or_insert_with(|| Library::new(&FUNCTIONS)).add(&file.path, &file.base_path, text)
+            } else if let Some(alike) = &mut alike {
+                set.parse_alike(&file.path, Arc::clone(text).into(), alike)
             } else {
                 set.parse(&file.path, Arc::clone(text))
             };

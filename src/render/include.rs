@@ -21,6 +21,9 @@ const MAX_NESTED: usize = 1_000;
 /// What `{{ .missing }}` prints, which Helm removes from everything rendered.
 const NO_VALUE: &[u8] = b"<no value>";
 
+/// Finds it; made once, because that takes longer than most searches.
+static FINDER: LazyLock<memmem::Finder<'static>> = LazyLock::new(|| memmem::Finder::new(NO_VALUE));
+
 /// The name Helm gives its set of templates, and with it the text that `tpl` executes.
 pub(crate) const SET_NAME: &str = "gotpl";
 
@@ -122,13 +125,13 @@ pub(crate) fn to_text(buffer: &mut Vec<u8>) -> String {
 }
 
 fn contains(text: &[u8]) -> bool {
-    memmem::find(text, NO_VALUE).is_some()
+    FINDER.find(text).is_some()
 }
 
 fn remove_no_value(text: &[u8]) -> Vec<u8> {
     let mut kept = Vec::with_capacity(text.len());
     let mut rest = text;
-    while let Some(at) = memmem::find(rest, NO_VALUE) {
+    while let Some(at) = FINDER.find(rest) {
         let (before, found) = rest.split_at(at);
         kept.extend_from_slice(before);
         rest = found.strip_prefix(NO_VALUE).unwrap_or_default();

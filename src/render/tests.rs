@@ -288,3 +288,21 @@ fn versions_of_kubernetes_keep_their_suffix() {
         assert_eq!(KubeVersion::read(version).unwrap_err().to_string(), error);
     }
 }
+
+#[test]
+fn files_with_one_text_stay_files_of_their_own() {
+    let text = "{{ define \"shared\" }}{{ if .Values.bad }}{{ fail \"bad\" }}{{ end }}{{ end }}\
+                {{ .Template.Name }}{{ template \"shared\" . }}{{ if .Values.worse }}{{ .Values.worse.x }}{{ end }}";
+    let mut root = chart("root", &[]);
+    root.dependencies = ["a", "b"].map(|name| chart(name, &[("same.yaml", text)])).into();
+    let path = |name| format!("root/charts/{name}/templates/same.yaml");
+    let rendered = try_render(&root, &json!({})).unwrap();
+    assert_eq!(rendered.files, ["a", "b"].map(|name| (path(name), path(name))).into());
+    for name in ["a", "b"] {
+        let error = try_render(&root, &json!({ name: { "worse": 1 } })).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{}:1:", path(name))), "{error}");
+        // The definition that was read last counts, wherever its text stands too: that of the first path.
+        let error = try_render(&root, &json!({ name: { "bad": true } })).unwrap_err().to_string();
+        assert!(error.contains(&format!("{}:1:", path("a"))), "{error}");
+    }
+}

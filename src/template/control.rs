@@ -30,7 +30,7 @@ impl Parser<'_> {
             if self.peek().kind == TokenKind::LeftDelim {
                 let mark = self.mark();
                 self.next();
-                if self.next_non_space().kind == TokenKind::Define {
+                if self.next().kind == TokenKind::Define {
                     self.definition()?;
                     continue;
                 }
@@ -48,7 +48,7 @@ impl Parser<'_> {
     fn definition(&mut self) -> Parsed<()> {
         const CONTEXT: &str = "define clause";
         self.own_tree(|parser| {
-            let token = parser.next_non_space();
+            let token = parser.next();
             let name = parser.template_name(token, CONTEXT)?;
             parser.expect(TokenKind::RightDelim, CONTEXT)?;
             let (body, end) = parser.block_body()?;
@@ -70,10 +70,10 @@ impl Parser<'_> {
     /// Text and actions up to `{{end}}` or `{{else}}`, which is given too.
     fn block_body(&mut self) -> Parsed<(List, Item)> {
         self.nested(|parser| {
-            let offset = parser.peek_non_space().start;
+            let offset = parser.peek().start;
             let at = parser.at(offset);
             let start = parser.open();
-            while parser.peek_non_space().kind != TokenKind::Eof {
+            while parser.peek().kind != TokenKind::Eof {
                 match parser.text_or_action()? {
                     Item::Node(node) => parser.push(node),
                     item => return Ok((parser.close(at, start), item)),
@@ -85,7 +85,7 @@ impl Parser<'_> {
 
     fn text_or_action(&mut self) -> Parsed<Item> {
         self.check_size()?;
-        let token = self.next_non_space();
+        let token = self.next();
         match token.kind {
             TokenKind::Text => Ok(Item::Node(self.node(token.start, NodeKind::Text(token.span())))),
             TokenKind::LeftDelim => {
@@ -99,7 +99,7 @@ impl Parser<'_> {
     }
 
     fn action(&mut self) -> Parsed<Item> {
-        let token = self.next_non_space();
+        let token = self.next();
         let node = match token.kind {
             TokenKind::Block => self.block()?,
             TokenKind::Break => self.leave_range(token, NodeKind::Break)?,
@@ -120,7 +120,7 @@ impl Parser<'_> {
 
     fn leave_range(&mut self, token: Token, node: NodeKind) -> Parsed<Node> {
         let word = if matches!(node, NodeKind::Break) { "{{break}}" } else { "{{continue}}" };
-        let next = self.next_non_space();
+        let next = self.next();
         if next.kind != TokenKind::RightDelim {
             return Err(self.unexpected(next, word));
         }
@@ -131,7 +131,7 @@ impl Parser<'_> {
     }
 
     fn otherwise(&mut self) -> Parsed<Item> {
-        let next = self.peek_non_space();
+        let next = self.peek();
         if matches!(next.kind, TokenKind::If | TokenKind::With) {
             return Ok(Item::Else(next.start));
         }
@@ -187,7 +187,7 @@ impl Parser<'_> {
     /// After `{{block`: defines a template and calls it.
     fn block(&mut self) -> Parsed<Node> {
         const CONTEXT: &str = "block clause";
-        let token = self.next_non_space();
+        let token = self.next();
         let name = self.template_name(token, CONTEXT)?;
         let pipe = self.pipeline(CONTEXT, TokenKind::RightDelim)?;
         let mut unexpected = None;
@@ -208,10 +208,10 @@ impl Parser<'_> {
     /// After `{{template`.
     fn template(&mut self) -> Parsed<Node> {
         const CONTEXT: &str = "template clause";
-        let token = self.next_non_space();
+        let token = self.next();
         let name = self.template_name(token, CONTEXT)?;
         let mut pipe = None;
-        if self.next_non_space().kind != TokenKind::RightDelim {
+        if self.next().kind != TokenKind::RightDelim {
             self.put_back();
             pipe = Some(self.pipeline(CONTEXT, TokenKind::RightDelim)?);
         }

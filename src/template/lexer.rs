@@ -32,7 +32,6 @@ pub(crate) enum TokenKind {
     RawString,
     RightDelim,
     RightParen,
-    Space,
     String,
     Text,
     /// `$` or `$name`
@@ -93,6 +92,8 @@ impl TokenKind {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token {
     pub(crate) kind: TokenKind,
+    /// Whether white space stands before it, inside an action.
+    pub(crate) spaced: bool,
     /// Where it starts, in bytes.
     pub(crate) start: u32,
     /// Where it ends.
@@ -101,7 +102,7 @@ pub(crate) struct Token {
 
 impl Token {
     /// What stands in a parser's buffer before it has read anything.
-    pub(crate) const NONE: Self = Self { kind: TokenKind::Eof, start: 0, end: 0 };
+    pub(crate) const NONE: Self = Self { kind: TokenKind::Eof, spaced: false, start: 0, end: 0 };
 
     pub(crate) fn span(self) -> Span {
         Span { start: self.start, end: self.end }
@@ -190,7 +191,7 @@ impl<'t> Lexer<'t> {
 
     /// A token without text, where the one being read began.
     fn empty(&self, kind: TokenKind) -> Token {
-        Token { kind, start: narrow(self.start), end: narrow(self.start) }
+        Token { kind, spaced: false, start: narrow(self.start), end: narrow(self.start) }
     }
 
     fn rest(&self) -> &'t [u8] {
@@ -236,7 +237,7 @@ impl<'t> Lexer<'t> {
     }
 
     fn emit(&mut self, kind: TokenKind) -> Token {
-        let token = Token { kind, start: narrow(self.start), end: narrow(self.pos) };
+        let token = Token { kind, spaced: false, start: narrow(self.start), end: narrow(self.pos) };
         self.start = self.pos;
         token
     }
@@ -337,10 +338,23 @@ impl<'t> Lexer<'t> {
         token
     }
 
+    /// The next token of an action, with the spaces before it, but for the one that belongs to ` -}}`.
     fn inside_action(&mut self) -> Token {
+        let spaces = self.spaces();
+        if spaces == 0 {
+            return self.word();
+        }
+        if self.rest().get(spaces..).is_some_and(|rest| rest.starts_with(b"-}}")) {
+            self.skip(spaces - 1);
+            return Token { spaced: spaces > 1, ..self.right_delim(true) };
+        }
+        self.skip(spaces);
+        Token { spaced: true, ..self.word() }
+    }
+
+    fn word(&mut self) -> Token {
         match *self.rest() {
             [] => self.fail("unclosed action"),
-            [b' ' | b'\t' | b'\r' | b'\n', ..] => self.space(),
             [b'}', b'}', ..] => self.right_delim(false),
             [b'.', next, ..] if !next.is_ascii_digit() => {
                 self.pos += 1;
@@ -392,16 +406,6 @@ impl<'t> Lexer<'t> {
         match self.peek() {
             Some(rune) if is_alphanumeric(rune) => self.identifier(),
             rune => self.unrecognized(rune.unwrap_or_default()),
-        }
-    }
-
-    /// A run of spaces, up to the one that belongs to ` -}}`.
-    fn space(&mut self) -> Token {
-        let count = self.spaces();
-        let trims = self.rest().get(count..).is_some_and(|rest| rest.starts_with(b"-}}"));
-        match count - usize::from(trims) {
-            0 => self.right_delim(true),
-            count => self.take(count, TokenKind::Space),
         }
     }
 

@@ -46,4 +46,5 @@ pub use error::{Error, ErrorKind, Spot};
 pub use limits::{Limit, Limits};
 pub use printf::{sprint, sprintf, sprintln};
 pub use quote::{is_print, quote};
+pub(crate) use set::Alike;
 pub use set::{Run, Set};

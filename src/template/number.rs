@@ -69,6 +69,9 @@ impl Number {
     /// A simple number, which may be imaginary.
     pub(crate) fn from_text(literal: &[u8]) -> Result<Self, String> {
         let mut number = Self::EMPTY;
+        if let Some(few) = few_digits(literal) {
+            return Ok(Self { int: Some(few.into()), uint: Some(few.into()), float: Some(few.into()), ..number });
+        }
         if let Some(im) = literal.strip_suffix(b"i").and_then(parse_float) {
             return Ok(number.with_complex(Complex { re: 0.0, im }));
         }
@@ -123,6 +126,18 @@ fn complex_part(text: &str) -> Result<f64, String> {
     let fault = |what| format!("strconv.ParseFloat: parsing {}: {what}", quote(text.as_bytes()));
     let float = parse_any_float(text.as_bytes()).ok_or_else(|| fault("invalid syntax"))?;
     if float.is_finite() { Ok(float) } else { Err(fault("value out of range")) }
+}
+
+/// What nearly every number is: a few digits.
+fn few_digits(literal: &[u8]) -> Option<u32> {
+    const MAX: usize = 9;
+    let few = match literal {
+        [_] => true,
+        [b'0', ..] => false,
+        more => more.len() <= MAX,
+    };
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| u32::from(byte - b'0'));
+    if few { literal.iter().try_fold(0, |number, byte| Some(number * 10 + digit(byte)?)) } else { None }
 }
 
 fn is_float_syntax(text: &[u8]) -> bool {

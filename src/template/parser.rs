@@ -26,6 +26,9 @@ const MAX_NESTING: usize = 1_000;
 /// What a node of the tree takes, with its share of what it holds and of what is read for it.
 const NODE: usize = 160;
 
+/// The number of the first node of a file: the list of its own template.
+pub(crate) const FIRST_NODE: u32 = 1;
+
 const TOO_LARGE: &str = "the text is too large";
 
 /// The result of a step of the parser.
@@ -44,6 +47,8 @@ pub(crate) struct Parser<'t> {
     file: &'t Arc<File>,
     workspace: &'t mut Workspace,
     next_id: u32,
+    /// At which number of nodes their size is looked at again.
+    check_at: u32,
     nesting: usize,
     templates: BTreeMap<Str, Draft>,
     /// Where unknown functions are only collected: those found.
@@ -128,6 +133,7 @@ impl<'t> Parser<'t> {
             file,
             workspace,
             next_id: 0,
+            check_at: 0,
             nesting: 0,
             templates: BTreeMap::new(),
             unknown: None,
@@ -202,21 +208,8 @@ impl<'t> Parser<'t> {
         self.lexer.text_of(token)
     }
 
-    pub(crate) fn next_non_space(&mut self) -> Token {
-        let token = self.peek_non_space();
-        self.taken += 1;
-        token
-    }
-
-    pub(crate) fn peek_non_space(&mut self) -> Token {
-        while self.peek().kind == TokenKind::Space {
-            self.taken += 1;
-        }
-        self.peek()
-    }
-
     pub(crate) fn expect(&mut self, kind: TokenKind, context: &str) -> Parsed<Token> {
-        let token = self.next_non_space();
+        let token = self.next();
         if token.kind == kind { Ok(token) } else { Err(self.unexpected(token, context)) }
     }
 
@@ -279,10 +272,14 @@ impl<'t> Parser<'t> {
         List { at, nodes: self.workspace.close_nodes(start) }
     }
 
-    /// Refuses a tree that would take more memory than there is.
-    pub(crate) fn check_size(&self) -> Parsed<()> {
-        let nodes = usize::try_from(self.next_id).unwrap_or(usize::MAX);
-        if meter::claim(nodes.saturating_mul(NODE)) { Ok(()) } else { Err(self.error(TOO_LARGE)) }
+    /// Refuses a tree that would take more memory than there is. It looks only now and then.
+    pub(crate) fn check_size(&mut self) -> Parsed<()> {
+        const NOW_AND_THEN: u32 = 64;
+        if self.next_id < self.check_at {
+            return Ok(());
+        }
+        self.check_at = self.next_id.saturating_add(NOW_AND_THEN);
+        if meter::claim(wide(self.next_id).saturating_mul(NODE)) { Ok(()) } else { Err(self.error(TOO_LARGE)) }
     }
 
     /// Runs `inner` one level deeper.
@@ -323,13 +320,13 @@ impl<'t> Parser<'t> {
     /// Declarations, and commands with `|` between them, up to `end`.
     pub(crate) fn pipeline(&mut self, context: &str, end: TokenKind) -> Parsed<Pipe> {
         let at = {
-            let offset = self.peek_non_space().start;
+            let offset = self.peek().start;
             self.at(offset)
         };
         let (names, binding) = self.targets(context)?;
         let start = self.workspace.commands.len();
         loop {
-            let token = self.next_non_space();
+            let token = self.next();
             if token.kind == end {
                 break;
             }
@@ -363,15 +360,15 @@ impl<'t> Parser<'t> {
     fn targets(&mut self, context: &str) -> Parsed<(SmallVec<[Token; 2]>, Binding)> {
         let mut names = SmallVec::new();
         loop {
-            let variable = self.peek_non_space();
+            let variable = self.peek();
             if variable.kind != TokenKind::Variable {
                 return Ok((names, Binding::Declare));
             }
             let mark = self.mark();
             self.next();
-            let next = self.peek_non_space();
+            let next = self.peek();
             if matches!(next.kind, TokenKind::Assign | TokenKind::Declare) {
-                self.next_non_space();
+                self.next();
                 self.tree.known.push(self.text_of(variable));
                 names.push(variable);
                 let assigns = next.kind == TokenKind::Assign;
@@ -382,13 +379,13 @@ impl<'t> Parser<'t> {
                 self.rewind(mark);
                 return Ok((names, Binding::Declare));
             }
-            self.next_non_space();
+            self.next();
             self.tree.known.push(self.text_of(variable));
             names.push(variable);
             if context != "range" || names.len() > 1 {
                 return Err(self.error(format!("too many declarations in {context}")));
             }
-            let follows = self.peek_non_space().kind;
+            let follows = self.peek().kind;
             if !matches!(follows, TokenKind::Variable | TokenKind::RightDelim | TokenKind::RightParen) {
                 return Err(self.error("range can only initialize variables"));
             }
@@ -413,20 +410,22 @@ impl<'t> Parser<'t> {
     /// Operands up to `|` or the end of the pipeline; a `|` is consumed.
     fn command(&mut self) -> Parsed<Command> {
         let at = {
-            let offset = self.peek_non_space().start;
+            let offset = self.peek().start;
             self.at(offset)
         };
         let start = self.workspace.words.len();
         loop {
             self.check_size()?;
-            self.peek_non_space();
             let operand = self.operand()?;
+            let found = operand.is_some();
             self.workspace.words.extend(operand);
-            let token = self.next();
+            let token = self.peek();
             match token.kind {
-                TokenKind::Space => continue,
-                TokenKind::RightDelim | TokenKind::RightParen => self.put_back(),
-                TokenKind::Pipe => {}
+                TokenKind::RightDelim | TokenKind::RightParen => {}
+                TokenKind::Pipe => {
+                    self.next();
+                }
+                _ if found && token.spaced => continue,
                 _ => return Err(self.unexpected(token, "operand")),
             }
             break;
@@ -442,11 +441,16 @@ impl<'t> Parser<'t> {
     fn operand(&mut self) -> Parsed<Option<Expr>> {
         let Some(term) = self.term()? else { return Ok(None) };
         let first = self.peek();
-        if first.kind != TokenKind::Field {
+        if first.kind != TokenKind::Field || first.spaced {
             return Ok(Some(term));
         }
         let fields = self.fields();
         if term.kind.is_literal() {
+            let next = self.peek();
+            if next.spaced {
+                // For Go the space is a token too, and it would be the one read last.
+                self.tree.last = Token { start: fields.end, end: next.start, ..next };
+            }
             let term = self.workspace.code.show(&term).to_string();
             return Err(self.error(format!("unexpected . after term {}", quote(term.as_bytes()))));
         }
@@ -458,7 +462,7 @@ impl<'t> Parser<'t> {
     }
 
     fn term(&mut self) -> Parsed<Option<Expr>> {
-        let token = self.next_non_space();
+        let token = self.next();
         let kind = match token.kind {
             TokenKind::Identifier => self.function(token)?,
             TokenKind::Dot => ExprKind::Dot,
@@ -495,17 +499,16 @@ impl<'t> Parser<'t> {
     /// `.a.b`; as in Go, where there are more fields it stands at the second.
     fn field(&mut self, first: Token) -> Expr {
         let second = self.peek();
-        let at = if second.kind == TokenKind::Field { second } else { first };
+        let at = if second.kind == TokenKind::Field && !second.spaced { second } else { first };
         self.put_back();
         let fields = self.fields();
         self.expr(at.start, ExprKind::Field(fields))
     }
 
-    /// The fields that come next, without spaces between them.
+    /// The field that comes next, and those behind it without spaces between them.
     fn fields(&mut self) -> Span {
-        let start = self.peek().start;
-        let mut end = start;
-        while self.peek().kind == TokenKind::Field {
+        let Token { start, mut end, .. } = self.next();
+        while self.peek().kind == TokenKind::Field && !self.peek().spaced {
             end = self.next().end;
         }
         Span { start, end }

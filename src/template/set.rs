@@ -78,6 +78,28 @@ impl Set {
     /// [`ErrorKind::Parse`]; the set is then as it was.
     pub fn parse(&mut self, name: &str, text: impl Into<Str>) -> Result<(), Error> {
         let parsed = parse(name, text.into(), &self.functions, &mut self.workspace)?;
+        self.add(parsed);
+        Ok(())
+    }
+
+    /// As [`Set::parse`], but of files with one text only the first is parsed: a chart often has one library several times,
+    /// once for each sub-chart that needs it.
+    ///
+    /// # Errors
+    /// As [`Set::parse`].
+    pub(crate) fn parse_alike(&mut self, name: &str, text: Str, known: &mut Alike) -> Result<(), Error> {
+        let file = Arc::new(File::new(name, text.clone()));
+        let again = known.get(&text).and_then(|(first, parsed)| as_of(parsed, first, &file));
+        let parsed = match again {
+            Some(parsed) => parsed,
+            None => parser::parse(&file, &self.functions, &mut self.workspace)?,
+        };
+        known.entry(text).or_insert_with(|| (file.name.clone(), parsed.clone()));
+        self.add(parsed);
+        Ok(())
+    }
+
+    fn add(&mut self, parsed: Templates) {
         let templates = Arc::make_mut(&mut self.templates);
         for (name, template) in parsed {
             // As in Go, an empty one does not replace another.
@@ -85,7 +107,6 @@ impl Set {
                 templates.insert(name, template);
             }
         }
-        Ok(())
     }
 
     /// Frees what only parsing needs.
@@ -160,6 +181,25 @@ pub(crate) fn parse(
     workspace: &mut Workspace,
 ) -> Result<Templates, Error> {
     parser::parse(&Arc::new(File::new(name, text)), functions, workspace)
+}
+
+/// What was parsed, by its text, and the name of the file that was parsed.
+pub(crate) type Alike = HashMap<Str, (Str, Templates), RandomState>;
+
+/// What was `parsed` of a file called `first`, as it would come of `file`, which has the same text. Nothing where a template
+/// that the text defines has the name of one of the files.
+fn as_of(parsed: &Templates, first: &Str, file: &Arc<File>) -> Option<Templates> {
+    let own = parsed.get(first).filter(|template| template.root.at.id == parser::FIRST_NODE)?;
+    if *first != file.name && parsed.contains_key(&file.name) {
+        return None;
+    }
+    let renamed = |(name, template): (&Str, &Arc<Template>)| {
+        let name = if Arc::ptr_eq(template, own) { &file.name } else { name };
+        let (file, code) = (Arc::clone(file), Arc::clone(&template.code));
+        let Template { root, slots, nodes, .. } = **template;
+        (name.clone(), Arc::new(Template { name: name.clone(), file, code, root, slots, nodes }))
+    };
+    Some(parsed.iter().map(renamed).collect())
 }
 
 /// The error of a template that does not exist.

@@ -34,17 +34,17 @@ pub fn coalesce(chart: &Chart, user: &Json) -> Result<Coalesced, Error> {
 }
 
 /// Like [`coalesce`], shared by reference.
-pub(crate) fn coalesce_tree(chart: &Chart, user: &Json) -> Result<Table, Error> {
+pub(crate) fn coalesce_tree<'a>(chart: &'a Chart, user: &'a Json) -> Result<Table<'a>, Error> {
     Run { nulls: Nulls::Delete, warnings: Vec::new() }.chart(chart, Table::new(user), "")
 }
 
 /// The chart's own values with every null kept (Helm's `MergeValues`).
-pub(crate) fn merge_tree(chart: &Chart) -> Result<Table, Error> {
+pub(crate) fn merge_tree(chart: &Chart) -> Result<Table<'_>, Error> {
     Run { nulls: Nulls::Keep, warnings: Vec::new() }.chart(chart, Table::default(), "")
 }
 
 /// Adds to `over` what `under` has and it has not, nulls kept (Helm's `MergeTables`).
-pub(crate) fn merge_tables(over: &Table, under: &Table) {
+pub(crate) fn merge_tables<'a>(over: &Table<'a>, under: &Table<'a>) {
     Run { nulls: Nulls::Keep, warnings: Vec::new() }.tables(over, under, "", Nulls::Keep);
 }
 
@@ -63,7 +63,7 @@ struct Run {
 }
 
 impl Run {
-    fn chart(&mut self, chart: &Chart, values: Table, prefix: &str) -> Result<Table, Error> {
+    fn chart<'a>(&mut self, chart: &'a Chart, values: Table<'a>, prefix: &str) -> Result<Table<'a>, Error> {
         let prefix = join(prefix, chart.name());
         self.defaults(chart, &values, &prefix);
         for dependency in &chart.dependencies {
@@ -71,7 +71,7 @@ impl Run {
             let table = match values.get(name) {
                 None => Table::default(),
                 Some(Tree::Table(table)) => table,
-                Some(Tree::Leaf(found)) => return Err(Error::not_a_table(name, &found)),
+                Some(Tree::Leaf(found)) => return Err(Error::not_a_table(name, found)),
             };
             values.insert(name, Tree::Table(table.clone()));
             self.globals(&table, &values, &prefix);
@@ -82,7 +82,7 @@ impl Run {
     }
 
     /// Puts the chart's defaults under `values`.
-    fn defaults(&mut self, chart: &Chart, values: &Table, prefix: &str) {
+    fn defaults<'a>(&mut self, chart: &'a Chart, values: &Table<'a>, prefix: &str) {
         let defaults = chart.values.as_object().into_iter().flatten();
         for (key, default) in defaults {
             match values.get(key) {
@@ -102,7 +102,7 @@ impl Run {
         }
     }
 
-    fn default_table(&mut self, chart: &Chart, key: &str, (table, default): (&Table, &Json), prefix: &str) {
+    fn default_table<'a>(&mut self, chart: &Chart, key: &str, (table, default): (&Table<'a>, &'a Json), prefix: &str) {
         if !default.is_object() {
             if !default.is_null() {
                 self.warnings.push(format!("skipped value for {prefix}.{key}: Not a table."));
@@ -120,15 +120,15 @@ impl Run {
     }
 
     /// Puts the parent's globals over those in `values`.
-    fn globals(&mut self, values: &Table, parent: &Table, prefix: &str) {
+    fn globals<'a>(&mut self, values: &Table<'a>, parent: &Table<'a>, prefix: &str) {
         let Some(own) = self.global_table(values, "destination") else { return };
         let Some(inherited) = self.global_table(parent, "source") else { return };
         for (key, value) in inherited.entries() {
-            match (value, own.get(&key)) {
+            match (value, own.get(key)) {
                 (Tree::Table(table), None) => own.insert(key, Tree::Table(table.shallow_copy())),
                 (Tree::Table(table), Some(Tree::Table(under))) => {
                     let over = table.shallow_copy();
-                    self.tables(&over, &under, &join(prefix, &key), Nulls::Keep);
+                    self.tables(&over, &under, &join(prefix, key), Nulls::Keep);
                     own.insert(key, Tree::Table(over));
                 }
                 (Tree::Table(_), Some(Tree::Leaf(_))) => {
@@ -143,7 +143,7 @@ impl Run {
         values.insert(GLOBAL, Tree::Table(own));
     }
 
-    fn global_table(&mut self, values: &Table, side: &str) -> Option<Table> {
+    fn global_table<'a>(&mut self, values: &Table<'a>, side: &str) -> Option<Table<'a>> {
         match values.get(GLOBAL) {
             None => Some(Table::default()),
             Some(Tree::Table(table)) => Some(table),
@@ -156,7 +156,7 @@ impl Run {
 
     /// Adds to `over` what `under` has and it has not. Helm writes the nulls of `over` into `under` too, which is seen
     /// where `under` is shared.
-    fn tables(&mut self, over: &Table, under: &Table, prefix: &str, nulls: Nulls) {
+    fn tables<'a>(&mut self, over: &Table<'a>, under: &Table<'a>, prefix: &str, nulls: Nulls) {
         if over.same(under) {
             return;
         }
@@ -167,21 +167,21 @@ impl Run {
             }
         }
         for (key, value) in entries {
-            match (over.get(&key), value) {
+            match (over.get(key), value) {
                 (None, value) => over.insert(key, value),
                 (Some(found), value) if found.is_null() => match nulls {
-                    Nulls::Delete if !value.is_null() => over.remove(&key),
+                    Nulls::Delete if !value.is_null() => over.remove(key),
                     Nulls::Delete | Nulls::Keep => {}
                 },
                 (Some(Tree::Table(found)), Tree::Table(value)) => {
-                    self.tables(&found, &value, &join(prefix, &key), nulls);
+                    self.tables(&found, &value, &join(prefix, key), nulls);
                 }
                 (Some(Tree::Leaf(_)), Tree::Table(_)) => {
-                    let name = join(prefix, &key);
+                    let name = join(prefix, key);
                     self.warnings.push(format!("cannot overwrite table with non table for {name}"));
                 }
                 (Some(Tree::Table(_)), Tree::Leaf(value)) if !value.is_null() => {
-                    let name = join(prefix, &key);
+                    let name = join(prefix, key);
                     self.warnings.push(format!("destination for {name} is a table. Ignoring non-table value"));
                 }
                 _ => {}

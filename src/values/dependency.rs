@@ -31,23 +31,25 @@ fn enable(chart: &mut Chart, values: &Json, path: &str) -> Result<(), Error> {
         return Ok(());
     }
     chart.dependencies = listed(chart);
-    for wanted in &mut chart.metadata.dependencies {
+    let mut listed = std::mem::take(&mut chart.metadata.dependencies);
+    for wanted in &mut listed {
         wanted.enabled = true;
         if !wanted.alias.is_empty() {
             wanted.name.clone_from(&wanted.alias);
         }
     }
     let values = coalesce_tree(chart, values)?;
-    apply_tags(&mut chart.metadata.dependencies, &values);
-    apply_conditions(&mut chart.metadata.dependencies, &values, path);
+    apply_tags(&mut listed, &values);
+    apply_conditions(&mut listed, &values, path);
+    let asked = chart.dependencies.iter().any(|dependency| !dependency.metadata.dependencies.is_empty());
+    let values = if asked { values.to_json() } else { Json::Null };
 
     let disabled = |wanted: &&Dependency| !wanted.enabled;
-    let disabled: BTreeSet<String> =
-        chart.metadata.dependencies.iter().filter(disabled).map(|wanted| wanted.name.clone()).collect();
+    let disabled: BTreeSet<String> = listed.iter().filter(disabled).map(|wanted| wanted.name.clone()).collect();
     chart.dependencies.retain(|dependency| !disabled.contains(dependency.name()));
-    chart.metadata.dependencies.retain(|wanted| !disabled.contains(&wanted.name));
+    listed.retain(|wanted| !disabled.contains(&wanted.name));
+    chart.metadata.dependencies = listed;
 
-    let values = values.to_json();
     for dependency in &mut chart.dependencies {
         let path = format!("{path}{}.", dependency.name());
         enable(dependency, &values, &path)?;
@@ -74,7 +76,7 @@ fn listed(chart: &Chart) -> Vec<Chart> {
 }
 
 /// Disabled by a tag that is false, unless another of its tags is true.
-fn apply_tags(dependencies: &mut [Dependency], values: &Table) {
+fn apply_tags(dependencies: &mut [Dependency], values: &Table<'_>) {
     let Some(tags) = values.at("tags") else { return };
     for dependency in dependencies {
         let set: Vec<bool> = dependency.tags.iter().filter_map(|tag| as_bool(&tags.get(tag)?)).collect();
@@ -83,7 +85,7 @@ fn apply_tags(dependencies: &mut [Dependency], values: &Table) {
 }
 
 /// The first path of a condition that leads to a bool decides, whatever the tags say.
-fn apply_conditions(dependencies: &mut [Dependency], values: &Table, path: &str) {
+fn apply_conditions(dependencies: &mut [Dependency], values: &Table<'_>, path: &str) {
     for dependency in dependencies {
         let mut paths = dependency.condition.trim().split(',').filter(|condition| !condition.is_empty());
         let decided = paths.find_map(|condition| as_bool(&lookup(values, &format!("{path}{condition}"))?));
@@ -91,14 +93,14 @@ fn apply_conditions(dependencies: &mut [Dependency], values: &Table, path: &str)
     }
 }
 
-fn lookup(values: &Table, path: &str) -> Option<Tree> {
+fn lookup<'a>(values: &Table<'a>, path: &str) -> Option<Tree<'a>> {
     match path.rsplit_once('.') {
         Some((table, key)) => values.at(table)?.get(key),
         None => values.get(path),
     }
 }
 
-fn as_bool(value: &Tree) -> Option<bool> {
+fn as_bool(value: &Tree<'_>) -> Option<bool> {
     if let Tree::Leaf(Json::Bool(b)) = value { Some(*b) } else { None }
 }
 
@@ -110,25 +112,30 @@ fn import_all(chart: &mut Chart) -> Result<(), Error> {
     if chart.metadata.dependencies.is_empty() {
         return Ok(());
     }
+    for import in chart.metadata.dependencies.iter_mut().flat_map(|dependency| &mut dependency.import_values) {
+        *import = import_table(import);
+    }
     let values = merge_tree(chart)?;
     let imported = Table::default();
-    for dependency in &mut chart.metadata.dependencies {
-        for import in &mut dependency.import_values {
-            let table = import_table(import);
-            if let ImportValues::Table { child, parent } = &table
+    for dependency in &chart.metadata.dependencies {
+        for import in &dependency.import_values {
+            if let ImportValues::Table { child, parent } = import
                 && let Some(found) = values.at(&format!("{}.{child}", dependency.name))
             {
                 // An empty table is imported as a copy: what is merged into it is not seen where it came from.
                 let table = if found.is_empty() { Table::default() } else { found };
                 merge_tables(&imported, &below(parent, table));
             }
-            *import = table;
         }
     }
     // What is imported is weaker than what the parent says. Values are copied first: imported tables are shared with them.
-    let own = Table::new(&values.to_json());
-    merge_tables(&own, &imported);
-    chart.values = Arc::new(own.to_json());
+    let mut merged = values.to_json();
+    if !imported.is_empty() {
+        let own = Table::new(&merged);
+        merge_tables(&own, &imported);
+        merged = own.to_json();
+    }
+    chart.values = Arc::new(merged);
     Ok(())
 }
 
@@ -140,7 +147,7 @@ fn import_table(import: &ImportValues) -> ImportValues {
 }
 
 /// `table` at a dotted path of the parent's values; `.` is their top.
-fn below(parent: &str, table: Table) -> Table {
+fn below<'a>(parent: &'a str, table: Table<'a>) -> Table<'a> {
     if parent == "." {
         return table;
     }
