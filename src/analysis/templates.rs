@@ -1,12 +1,14 @@
 //! Templates, parsed in every branch: what does not parse, calls that cannot succeed, kinds that are not served any more.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use crate::analysis::apis::{self, Removed};
 use crate::analysis::level::Level;
 use crate::chart::File;
-use crate::diagnostic::{Diagnostic, nearest};
+use crate::diagnostic::{Diagnostic, Place, Source, nearest};
 use crate::render;
+use crate::template::outline::Piece;
 use crate::template::survey::{self, Call, Called, Survey};
 
 /// Functions whose result is another each time.
@@ -65,6 +67,9 @@ pub(crate) fn check(root: &Level, has_records: bool, found: &mut Vec<Diagnostic>
             }
             names.extend(survey.defined.iter().cloned());
             written(level, file, found);
+            if !has_records {
+                survey.outlines.iter().for_each(|outline| hooks(&outline.pieces, &outline.source, found));
+            }
             surveys.push(survey);
         }
     }
@@ -153,4 +158,42 @@ fn written(level: &Level, file: &File, found: &mut Vec<Diagnostic>) {
             found.push(removed.tell(written.kind, Diagnostic::warning).at(&source, written.place));
         }
     }
+}
+
+/// What makes an object a hook.
+const HOOK: &str = "helm.sh/hook";
+
+/// Refuses hooks where no record tells how far they are.
+fn hooks(pieces: &[Piece], source: &Arc<Source>, found: &mut Vec<Diagnostic>) {
+    for piece in pieces {
+        match piece {
+            Piece::Text(text) => found.extend(text.lines().filter(|line| is_hook(line)).map(|line| {
+                let message = "hooks are run, and `history: 0` keeps no record of how far they are";
+                let fault = Diagnostic::error(message).hint("keep records (`history: 1`)");
+                match place(&source.text, line) {
+                    Some(place) => fault.at(source, place),
+                    None => fault.within(source),
+                }
+            })),
+            Piece::Either(branches) => branches.iter().for_each(|branch| hooks(branch, source, found)),
+            Piece::Repeat(body) => hooks(body, source, found),
+            Piece::Action(..) => {}
+        }
+    }
+}
+
+/// Whether a line makes an object a hook that is run; those of tests never are.
+fn is_hook(line: &str) -> bool {
+    let runs = |after: &str| {
+        let event = after.trim_start_matches(['"', '\'', ':', ' ']);
+        !(after.starts_with('-') || event.starts_with("test"))
+    };
+    !line.trim_start().starts_with('#') && line.split(HOOK).skip(1).any(runs)
+}
+
+/// Where the annotation stands that `line`, which may be a part of one, holds.
+fn place(text: &str, line: &str) -> Option<Place> {
+    let (number, whole) = text.lines().enumerate().find(|(_, whole)| whole.contains(line))?;
+    let (before, _) = whole.split_once(HOOK)?;
+    Some(Place { line: number + 1, column: before.chars().count() + 1, width: HOOK.len() })
 }

@@ -321,6 +321,33 @@ fn chance_is_refused_where_no_record_keeps_it() {
 }
 
 #[test]
+fn hooks_are_refused_where_no_record_tells_how_far_they_are() {
+    let hook = "{{ if .Values.x }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {ANNOTATION}}\n{{ end }}\n";
+    for (annotation, want) in [
+        ("helm.sh/hook: pre-install", Some(38)),
+        ("\"helm.sh/hook\": \"post-delete\"", Some(39)),
+        ("helm.sh/hook-weight: '1', helm.sh/hook: post-upgrade", Some(38)),
+        ("helm.sh/hook-weight: '1'", None),
+        ("helm.sh/hook: test", None),
+        ("helm.sh/hook: test-success", None),
+        ("helm.sh/resource-policy: keep", None),
+    ] {
+        let files = [CHART, ("templates/a.yaml", &*hook.replace("ANNOTATION", annotation))];
+        assert_eq!(Checked::new(&files).lines(), Vec::<String>::new(), "{annotation}");
+        let told = want.map(|column| {
+            format!(
+                "web/templates/a.yaml:4:{column}: hooks are run, and `history: 0` keeps no record of how far they are => \
+                 keep records (`history: 1`)"
+            )
+        });
+        let checked = Checked { has_records: false, ..Checked::new(&files) };
+        assert_eq!(checked.lines(), told.into_iter().collect::<Vec<_>>(), "{annotation}");
+    }
+    let commented = [CHART, ("templates/a.yaml", "{{/* helm.sh/hook: pre-install */}}\n# helm.sh/hook: pre-install\n")];
+    assert_eq!(Checked { has_records: false, ..Checked::new(&commented) }.lines(), Vec::<String>::new());
+}
+
+#[test]
 fn definitions_and_schemas_must_be_such() {
     let crd = "apiVersion: apiextensions.k8s.io/v1\nkind: CustomResourceDefinition\nmetadata: {name: a}\n";
     for (name, text, want) in [

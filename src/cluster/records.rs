@@ -121,6 +121,14 @@ impl Cluster {
         }
     }
 
+    /// Whether a revision has a record, whatever is in it.
+    ///
+    /// # Errors
+    /// That of the call.
+    pub async fn has_record(&self, release: &ReleaseId, version: u32) -> Result<bool, Error> {
+        Ok(self.secret(release, &secret_name(&release.name, version)).await?.is_some())
+    }
+
     async fn secret(&self, release: &ReleaseId, name: &str) -> Result<Option<Json>, Error> {
         self.get(Target { served: &secrets(), namespace: &release.namespace, name }).await
     }

@@ -185,6 +185,20 @@ impl Context {
         Some(format!("{} {key}", controller.served.resource.kind))
     }
 
+    /// The resource with this UID, if there is one: `Minimart shop/first`.
+    pub(crate) fn describe_resource(&self, uid: &str) -> Option<String> {
+        let is_it = |(controller, key): &(Arc<Controller>, Key)| {
+            controller.resources.find(key).is_some_and(|resource| resource.uid() == uid)
+        };
+        let (controller, key) = self.owners().into_iter().find(is_it)?;
+        Some(format!("{} {key}", controller.served.resource.kind))
+    }
+
+    /// Whether another kind has a resource of this name in this namespace: their releases would be one.
+    pub(crate) fn has_namesake(&self, controller: &Arc<Controller>, key: &Key) -> bool {
+        lock(&self.owners).values().any(|(other, named)| named == key && !Arc::ptr_eq(other, controller))
+    }
+
     /// Asks for a pass of the resource that this set belongs to: one of its hooks has ended.
     pub fn wake_for_hook(&self, set: &str) {
         if let Some((controller, key)) = lock(&self.owners).get(set) {
@@ -334,6 +348,10 @@ pub(crate) struct Memo {
     pub(crate) history: History,
     /// The record that tells what is taken over, where somebody else wrote it.
     pub(crate) former: Option<u32>,
+    /// UID of the resource for which that was written, if it was by us.
+    pub(crate) former_uid: Option<String>,
+    /// Whether somebody deleted an object of it, who may have deleted its record too.
+    pub(crate) doubted: bool,
     /// The NOTES of the recorded revision, from its render until the status holds them.
     pub(crate) notes: Option<String>,
     /// Whether rendering it again gives something else: the record is then where its objects come from.

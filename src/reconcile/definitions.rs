@@ -17,9 +17,11 @@ impl Pass<'_> {
     /// Where definitions may not be read or written, those that are served already will do.
     pub(crate) async fn bring_definitions(&self, definitions: &[Json]) -> Result<(), Failure> {
         let crds = self.entry.watch.crds;
-        if crds == Crds::Skip {
+        if crds == Crds::Skip || definitions.is_empty() {
             return Ok(());
         }
+        // A resource that has gone since, or was edited, must not bring what nobody wants any more.
+        self.confirm(&self.resource).await?;
         for definition in definitions {
             let brought = match crds {
                 Crds::CreateReplace => self.replace_definition(definition).await,

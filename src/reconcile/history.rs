@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cluster::records::Records;
 use crate::reconcile::context::Memo;
-use crate::reconcile::trace::Trace;
+use crate::reconcile::trace::{self, Trace};
 use crate::release::Digest;
 use crate::release::hook::run::Stage;
 use crate::release::operation::Operation;
@@ -94,6 +94,9 @@ pub(crate) struct Failed {
     pub(crate) reason: Reason,
     /// What follows.
     pub(crate) then: Then,
+    /// What its render had asked, but for our own objects: another answer is another thing to try.
+    #[serde(default, skip_serializing_if = "trace::Stored::is_empty")]
+    pub(crate) trace: trace::Stored,
 }
 
 /// What follows from a failure until the user asks for something else.
@@ -226,7 +229,13 @@ mod tests {
             (Then::Keep, None, Goal::Rest),
             (Then::Rest, Some(1), Goal::Rest),
         ] {
-            let failed = Failed { asked: bad, message: String::new(), reason: Reason::Refused, then };
+            let failed = Failed {
+                asked: bad,
+                message: String::new(),
+                reason: Reason::Refused,
+                then,
+                trace: trace::Stored::default(),
+            };
             let deployed = Option::<u32>::into_iter(deployed).collect();
             let history = History { deployed, ..History::default() };
             let memo = Memo { failed: Some(failed), history, ..Memo::default() };

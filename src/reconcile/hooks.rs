@@ -24,7 +24,7 @@ use crate::release::hook::{self, DeletePolicy, Event, Hook};
 use crate::release::plan::Plan;
 use crate::release::prepare::{self, Prepared};
 use crate::release::record::HookRun;
-use crate::release::{Digest, Gvk, Scope, labels, manifest};
+use crate::release::{Digest, Gvk, Scope, labels, manifest, patches};
 
 /// Between two looks at an object that nobody watches.
 pub(crate) const POLL: Duration = Duration::from_secs(2);
@@ -276,10 +276,13 @@ impl Pass<'_> {
         let cannot = |why: String| {
             format!("unable to build kubernetes object for {} hook {}: {why}", stage.event.name(), hook.path)
         };
-        let objects = match manifest::hook_objects(hook) {
+        let mut objects = match manifest::hook_objects(hook) {
             Ok(objects) => objects,
             Err(error) => return Ok(Err(cannot(chain(&error)))),
         };
+        if let Err(error) = patches::apply(&mut objects, &self.entry.watch.patches) {
+            return Ok(Err(cannot(chain(&error))));
+        }
         let context = rendering::context(&self.entry, &self.resource, self.release.clone());
         let mut pieces = Vec::new();
         for (place, object) in objects.into_iter().enumerate() {

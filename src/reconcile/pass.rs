@@ -178,7 +178,7 @@ impl<'a> Pass<'a> {
         }
         let inputs = self.inputs();
         let asked = self.asked(inputs);
-        let goal = memo.goal(asked);
+        let (memo, goal) = self.goal(memo, asked).await?;
         let failed = memo.failed.clone().filter(|_| matches!(goal, Goal::Keep | Goal::Rest));
         if let (Goal::Rest, Some(failed)) = (goal, &failed) {
             return self.report(&memo, &memo, Progress::Failed(failed.clone())).await;
@@ -193,7 +193,7 @@ impl<'a> Pass<'a> {
         let wanted = if goal == Goal::Asked { Some(inputs) } else { memo.recorded };
         // Without the finalizer, which somebody may have taken off, nothing of it would be torn down.
         let known = same && goal != Goal::RollBack && memo.inputs.is_some() && memo.inputs == wanted;
-        if known && self.has_finalizer() && !self.is_requested() {
+        if known && !memo.doubted && self.has_finalizer() && !self.is_requested() {
             let served = self.watch(&memo.kinds).await?;
             if served.len() == memo.kinds.len() && self.is_in_sync(&memo) {
                 return self.report(&memo, &memo, failed.map_or(Progress::InSync, Progress::Failed)).await;
@@ -204,6 +204,17 @@ impl<'a> Pass<'a> {
             Err(Failure::Refused(refusal)) => self.report(&memo, &memo, Progress::Refused(refusal)).await,
             Err(failure) => Err(failure),
         }
+    }
+
+    /// What to work towards, and what is known of it. What failed is tried again where what it had looked up is another.
+    async fn goal(&self, memo: Arc<Memo>, asked: Digest) -> Result<(Arc<Memo>, Goal), Failure> {
+        let goal = memo.goal(asked);
+        if let (Goal::Keep | Goal::Rest, Some(failed)) = (goal, &memo.failed)
+            && !self.would_fail_again(failed).await?
+        {
+            return Ok((Arc::new(Memo { failed: None, ..Memo::clone(&memo) }), Goal::Asked));
+        }
+        Ok((memo, goal))
     }
 
     /// Digest of what the user asks for: asking again, or for it by force, is asking for something else.

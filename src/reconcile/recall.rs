@@ -77,12 +77,11 @@ pub(crate) fn recalled(records: &Records, uid: &str) -> Memo {
     let stored = |record: &RecordMeta| stored(record, uid);
     let all = &records.records;
     let deployed = all.iter().rfind(|record| record.status == Status::Deployed).and_then(stored);
-    let mut memo = Memo {
-        uid: uid.to_owned(),
-        history: History::of(records),
-        former: former(&records.records, uid),
-        ..Memo::default()
-    };
+    let mut memo = Memo { uid: uid.to_owned(), history: History::of(records), ..Memo::default() };
+    if let Some(record) = former(all, uid) {
+        memo.former = Some(record.version);
+        memo.former_uid = read(record).map(|stored| stored.uid);
+    }
     if let Some(stored) = deployed {
         memo.inputs = Some(stored.inputs);
         memo.recorded = Some(stored.inputs);
@@ -109,14 +108,17 @@ pub(crate) fn recalled(records: &Records, uid: &str) -> Memo {
 }
 
 fn stored(record: &RecordMeta, uid: &str) -> Option<Stored> {
-    let stored = serde_json::from_str::<Stored>(record.annotations.get(ANNOTATION)?).ok()?;
-    (stored.uid == uid).then_some(stored)
+    read(record).filter(|stored| stored.uid == uid)
+}
+
+fn read(record: &RecordMeta) -> Option<Stored> {
+    serde_json::from_str(record.annotations.get(ANNOTATION)?).ok()
 }
 
 /// The record of the revision that runs, or else the last that was tried, if it is not ours.
-fn former(records: &[RecordMeta], uid: &str) -> Option<u32> {
+fn former<'r>(records: &'r [RecordMeta], uid: &str) -> Option<&'r RecordMeta> {
     let deployed = records.iter().rfind(|record| record.status == Status::Deployed).or_else(|| records.last())?;
-    stored(deployed, uid).is_none().then_some(deployed.version)
+    stored(deployed, uid).is_none().then_some(deployed)
 }
 
 fn applied(id: &str, (uid, desired, projection): &(String, Digest, Digest)) -> Option<(ObjectId, Applied)> {
@@ -208,6 +210,7 @@ mod tests {
             message: "no".to_owned(),
             reason: Reason::HookFailed,
             then: Then::RollBack,
+            trace: Trace::default().stored(),
         };
         let broken = record(4, Status::Failed, Some(annotation_failed("u1", Digest::of("bad"), &failed)));
         let recalled = recalled(&records([deployed(), broken]), "u1");
@@ -234,7 +237,8 @@ mod tests {
             assert_eq!(recalled(&records(found), "u1").former, former, "{name}");
         }
         let another = records([record(3, Deployed, ours())]);
-        assert_eq!(recalled(&another, "u2").former, Some(3), "another resource's");
+        let met = recalled(&another, "u2");
+        assert_eq!((met.former, met.former_uid.as_deref()), (Some(3), Some("u1")), "another resource's");
     }
 
     #[test]

@@ -17,9 +17,12 @@ use crate::reconcile::work::{Begun, UNKNOWN, Work};
 use crate::release::Digest;
 use crate::release::hook::run::Stage;
 use crate::release::operation::Operation;
-use crate::release::plan::{Plan, Step};
+use crate::release::plan::{self, Plan, Step};
 use crate::release::record::{Chart, HookRecord, HookRun, Info, Record, Secrets, Stamps, Status, part_names};
 use crate::status::Reason;
+
+/// How objects are sent, as Helm calls it.
+const APPLY_METHOD: &str = "ssa";
 
 /// What a pass came to, for the records.
 pub(crate) struct Ended<'a> {
@@ -117,7 +120,9 @@ impl Pass<'_> {
                     // No revision is made of other look-ups, or another text of the same values, where nothing came of it.
                     next.recorded = Some(work.inputs);
                 }
-                self.annotate(memo, &next, work.inputs).await?;
+                let came_back = |step: &Step| matches!(step, Step::Apply { reason: plan::Reason::Absent, .. });
+                next.doubted = self.entry.watch.history > 0 && ended.plan.steps.iter().any(came_back);
+                self.annotate(memo, &mut next, &ended).await?;
             }
             Some(operation) if complete => self.has_succeeded(&mut next, &ended, operation).await?,
             Some(operation) if outcome.has_failed_for_good() => self.has_failed(&mut next, &ended, operation).await?,
@@ -139,20 +144,37 @@ impl Pass<'_> {
         self.patch(&mut memo.history, &record, None).await.map(drop)
     }
 
-    /// Keeps the record's annotation true after a correction that made an object anew.
-    async fn annotate(&self, memo: &Memo, next: &Memo, inputs: Digest) -> Result<(), Error> {
-        if (memo.applied == next.applied && memo.recorded == next.recorded) || self.entry.watch.history == 0 {
+    /// Keeps the record's annotation true after a correction that made an object anew. Who deleted objects may have deleted
+    /// records too, as `helm uninstall` does, and later than those: that of what runs is written again.
+    async fn annotate(&self, memo: &Memo, next: &mut Memo, ended: &Ended<'_>) -> Result<(), Failure> {
+        let same = memo.applied == next.applied && memo.recorded == next.recorded;
+        if self.entry.watch.history == 0 || (same && !memo.doubted && !self.is_requested()) {
             return Ok(());
         }
-        let annotations = json!({ANNOTATION: recall::annotation(next, inputs)});
-        let patch = json!({"metadata": {"annotations": annotations}});
-        match self.cluster.patch_record(&self.release, next.revision(), &patch).await {
-            // Somebody took the record away; the next revision writes one.
-            Err(error) if error.is_not_found() => {}
-            answer => answer?,
+        let (inputs, revision) = (ended.work.inputs, next.revision());
+        let annotation = recall::annotation(next, inputs);
+        if same {
+            if self.cluster.has_record(&self.release, revision).await? {
+                return Ok(());
+            }
+        } else {
+            let patch = json!({"metadata": {"annotations": {ANNOTATION: annotation}}});
+            match self.cluster.patch_record(&self.release, revision, &patch).await {
+                Err(error) if error.is_not_found() => {}
+                answer => {
+                    self.count("patch");
+                    return Ok(answer?);
+                }
+            }
         }
-        self.count("patch");
-        Ok(())
+        if inputs == UNKNOWN || revision == 0 {
+            return Ok(());
+        }
+        let now = Some(Timestamp::now());
+        let info = Info { first_deployed: now, last_deployed: now, status: Status::Deployed, ..Info::default() };
+        let mut record = Record { revision, ..self.rendered_record(&ended.desired, info) };
+        "Recorded again after its record was deleted".clone_into(&mut record.info.description);
+        self.create(&mut next.history, &record, annotation).await
     }
 
     /// The revision runs.
@@ -167,6 +189,10 @@ impl Pass<'_> {
         };
         next.under_way = None;
         self.context.hooks.forget(&self.set);
+        if ended.work.begun.is_some() && self.has_moved(&ended.desired.trace) {
+            // While hooks ran: that was told, and is not told again.
+            self.context.wake_readers([Arc::clone(&self.set)]);
+        }
         if self.entry.watch.history == 0 {
             return Ok(());
         }
@@ -210,7 +236,12 @@ impl Pass<'_> {
                 let message = format!("{}; going back failed too: {message}", first.message);
                 Failed { message, then, ..first.clone() }
             }
-            _ => Failed { asked: ended.asked, message: message.clone(), reason, then },
+            _ => {
+                let own = ended.desired.iter().map(|object| object.id.clone());
+                let own = own.chain(self.context.objects.of(&self.set).into_keys()).collect();
+                let trace = ended.desired.trace.clone().without(&own).stored();
+                Failed { asked: ended.asked, message: message.clone(), reason, then, trace }
+            }
         };
         next.failed = Some(failed.clone());
         next.under_way = None;
@@ -288,13 +319,13 @@ impl Pass<'_> {
         let mut record = match (source, operation) {
             (Some(source), Operation::Rollback { to }) => {
                 let notes = source.info.notes.clone();
-                Record { info: Info { rollback_revision: to, notes, ..info }, ..source.clone() }
+                let info = Info { rollback_revision: to, notes, ..info };
+                Record { info, apply_method: APPLY_METHOD.to_owned(), ..source.clone() }
             }
             _ => self.rendered_record(desired, info),
         };
         record.hooks.iter_mut().for_each(|hook| hook.last_run = HookRun::default());
         record.revision = memo.history.next();
-        "ssa".clone_into(&mut record.apply_method);
         Ok((record, former))
     }
 
@@ -311,6 +342,7 @@ impl Pass<'_> {
             config: object(&rendered.config),
             manifest: rendered.manifest.clone(),
             hooks: rendered.hooks.iter().map(HookRecord::from).collect(),
+            apply_method: APPLY_METHOD.to_owned(),
             ..Record::default()
         }
     }

@@ -48,6 +48,8 @@ impl Pass<'_> {
     ) -> Result<Again, Failure> {
         let failed = memo.failed.clone().filter(|failed| failed.asked == asked && failed.then != Then::Retry);
         let Some(failed) = failed else { return self.report(memo, former, Progress::CarriedOut(outcome)).await };
+        // What was put back reads something else.
+        self.would_fail_again(&failed).await?;
         self.tell_outcome(memo, former, &outcome);
         if matches!(outcome.hook, Some(Held::Running { .. } | Held::Leaving(_))) {
             // A hook of a rollback is under way.

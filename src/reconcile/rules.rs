@@ -13,13 +13,16 @@ use crate::release::restrict::{Candidate, Violation};
 use crate::release::{Digest, Gvk, Scope, ignore, patches, scope};
 use crate::watches::Watch;
 
-/// Puts the patches of a watch over what was rendered; gives a warning for each that is for nothing.
+/// Puts the patches of a watch over what was rendered; gives a warning for each that is for nothing. Objects of hooks are
+/// patched when they are sent, and here it is seen that they can be.
 ///
 /// # Errors
 /// A patch that does not fit what it is for.
 pub fn patch(watch: &Watch, rendered: &mut Rendered) -> Result<Vec<String>, patches::Error> {
     let idle = patches::apply(&mut rendered.objects, &watch.patches)?;
-    Ok(idle.into_iter().map(|place| format!("`patches[{place}]` is for no object of this release")).collect())
+    let of_hooks = patches::apply(&mut rendered.hook_objects(), &watch.patches)?;
+    let idle = idle.into_iter().filter(|place| of_hooks.contains(place));
+    Ok(idle.map(|place| format!("`patches[{place}]` is for no object of this release")).collect())
 }
 
 /// Leaves out of prepared objects what the watch leaves to others once they are there.
@@ -49,7 +52,9 @@ pub fn violations(watch: &Watch, rendered: &Rendered, own: &str, scope: prepare:
         name,
         path: "crds/",
     });
-    let hooks = rendered.hook_objects();
+    let mut hooks = rendered.hook_objects();
+    // One that fails has refused the revision.
+    drop(patches::apply(&mut hooks, &watch.patches));
     // What is only read is a look-up, and has rules of its own.
     let written = rendered.objects.iter().filter(|object| !(rendered.policy.is_some() && is_observed(object)));
     let objects = written.chain(&hooks).map(|object| Candidate {

@@ -8,6 +8,7 @@ use crate::reconcile::attempt::Attempt;
 use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::Memo;
 use crate::reconcile::desire::{Desired, Kept};
+use crate::reconcile::history::Failed;
 use crate::reconcile::pass::{Failure, Pass, Refusal};
 use crate::reconcile::trace::{Trace, id};
 use crate::reconcile::work::Work;
@@ -22,6 +23,18 @@ impl Pass<'_> {
         };
         let holds = self.holds(&unrendered.trace, &Memo::default()).await?;
         Ok(holds.then(|| unrendered.refusal.clone()))
+    }
+
+    /// Whether what a failed revision had looked up is still the same, so that it would fail again.
+    pub(crate) async fn would_fail_again(&self, failed: &Failed) -> Result<bool, Failure> {
+        let trace = Trace::from(failed.trace.clone());
+        Ok(trace.is_empty() || self.holds(&trace, &Memo::default()).await?)
+    }
+
+    /// Whether watches have shown something else of what was looked up since.
+    pub(crate) fn has_moved(&self, trace: &Trace) -> bool {
+        let is_another = |(lookup, found)| self.context.lookups.digest(lookup).is_some_and(|known| known != found);
+        trace.digests().any(is_another)
     }
 
     /// Whether the last render was made of the same as one would be now.

@@ -27,6 +27,8 @@ use crate::release::{ObjectId, migrate, order};
 pub(crate) struct Former {
     /// Name of its chart.
     chart: String,
+    /// The resource whose release it is, where that is not ours: `Web shop/first`.
+    holder: Option<String>,
     /// Its objects.
     objects: Vec<Object>,
 }
@@ -51,7 +53,8 @@ impl Pass<'_> {
             documents.and_then(|documents| documents.iter().map(Document::objects).collect::<Result<Vec<_>, _>>());
         let former = objects.map(|objects| {
             let objects = objects.into_iter().flatten().collect();
-            Former { chart: record.chart.name().to_owned(), objects }
+            let holder = memo.former_uid.as_deref().and_then(|uid| self.context.describe_resource(uid));
+            Former { chart: record.chart.name().to_owned(), holder, objects }
         });
         if let Err(error) = &former {
             log!(warn, self, "Former release cannot be read, what it leaves behind stays", error = error.to_string());
@@ -59,24 +62,32 @@ impl Pass<'_> {
         Ok(former.ok())
     }
 
-    /// Refuses to go on from the release of another chart, in helm-operator's words.
+    /// Refuses to go on from the release of another chart, in helm-operator's words, or of another resource that is there.
     pub(crate) fn check_chart(&self, former: &Former) -> Result<(), Failure> {
         if self.is_of_our_chart(former) {
             return Ok(());
         }
+        if former.holder.is_some() {
+            // What is remembered of it is not ours, and may be gone by the next pass.
+            let uid = self.resource.uid().to_owned();
+            self.controller.remember(&self.key, Memo { uid, ..Memo::default() });
+        }
         let (release, chart) = (&self.release.name, &former.chart);
-        let message =
+        let mut message =
             format!("duplicate release name: found existing release with name {release:?} for chart {chart:?}");
+        message.extend(former.holder.iter().map(|holder| format!(", of {holder}")));
         Err(Failure::refused(Cause::Release, message))
     }
 
     pub(crate) fn is_of_our_chart(&self, former: &Former) -> bool {
-        former.chart == self.entry.chart.name()
+        former.holder.is_none() && former.chart == self.entry.chart.name()
     }
 
-    /// Where objects turn out to be those of a release nobody knew of, its records are read and the pass begins anew.
+    /// Where objects turn out to be those of a release nobody knew of, or another kind has a resource of the name, the
+    /// records are read, and if there are any, the pass begins anew.
     pub(crate) async fn meet_release(&self, memo: &Memo, plan: &Plan) -> Result<(), Failure> {
-        if !memo.history.revisions.is_empty() || !plan.takes_over_from_helm() {
+        let may_be_there = || plan.takes_over_from_helm() || self.context.has_namesake(self.controller, &self.key);
+        if !memo.history.revisions.is_empty() || !may_be_there() {
             return Ok(());
         }
         let records = self.cluster.records(&self.release).await?;

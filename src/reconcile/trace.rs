@@ -30,7 +30,7 @@ pub(crate) struct Trace {
 }
 
 /// A [`Trace`] in the annotation of a record; digests are in base64.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub(crate) struct Stored {
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -87,6 +87,16 @@ impl Trace {
     /// It is told by that `kind` is not served.
     pub(crate) fn lacks(&mut self, kind: &Gvk) {
         self.asked.has.insert(format!("{}/{}", kind.api_version(), kind.kind), false);
+    }
+
+    /// Without the look-ups that such objects are in.
+    pub(crate) fn without(mut self, objects: &BTreeSet<ObjectId>) -> Self {
+        let is_of = |lookup: &Lookup, object: &ObjectId| {
+            (&object.group, &object.kind) == (&id(lookup).group, &lookup.kind)
+                && lookup.covers(&object.namespace, &object.name)
+        };
+        self.lookups.retain(|lookup, _| !objects.iter().any(|object| is_of(lookup, object)));
+        self
     }
 
     /// Whether it asked for something that may change.
@@ -240,8 +250,9 @@ impl Context {
     pub fn wake_askers(&self, now: &render::Capabilities) {
         for (controller, key) in self.owners() {
             let Some(memo) = controller.memo(&key) else { continue };
-            let failed = memo.unrendered.as_ref().map(|unrendered| &unrendered.trace);
-            if ![Some(&memo.trace), failed].into_iter().flatten().all(|trace| trace.holds(now)) {
+            let unrendered = memo.unrendered.as_ref().map(|unrendered| unrendered.trace.clone());
+            let failed = memo.failed.as_ref().map(|failed| Trace::from(failed.trace.clone()));
+            if ![Some(memo.trace.clone()), unrendered, failed].into_iter().flatten().all(|trace| trace.holds(now)) {
                 controller.queue.add(key);
             }
         }

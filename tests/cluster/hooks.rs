@@ -1,5 +1,6 @@
 //! Hooks, with a controller-manager that runs Jobs and no kubelet: the test ends their Pods as a kubelet would.
 
+use kube::api::DeleteParams;
 use serde_json::{Value as Json, json};
 
 use crate::support::{
@@ -346,4 +347,102 @@ metadata: {name: first-page, annotations: {helm.sh/hook: pre-install}}
     let failed = |web: &Json| condition_message(web, "ReleaseFailed").contains("it exists and belongs to Web ");
     namespace.until("Web", "second", "it has failed", failed).await;
     assert_eq!(namespace.find("ConfigMap", "first-page").await.unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
+}
+
+#[tokio::test]
+async fn hooks_run_for_what_a_look_up_changes_and_what_changes_meanwhile_comes_after() {
+    let namespace = Namespace::create("hook-lookup").await;
+    let copy = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-copy}
+data: {text: {{ (lookup \"v1\" \"ConfigMap\" .Release.Namespace \"source\").data.text | quote }}}
+";
+    let project = project(&[("copy", copy.to_owned()), ("a", job("up", &[("hook", "pre-upgrade")]))]);
+    let text = |text: &str| json!({"data": {"text": text}});
+    namespace.create_named("ConfigMap", "source", text("first")).await;
+    let _operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1h"]).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    until_deployed(&namespace, "shop").await;
+
+    namespace.patch("ConfigMap", "source", text("second")).await;
+    let first = until_exists(&namespace, "Job", "shop-up").await;
+    namespace.patch("ConfigMap", "source", text("third")).await;
+    namespace.end_job("shop-up", "Succeeded").await;
+    let anew = |found: &Json| found["metadata"]["uid"] != first["metadata"]["uid"];
+    let second = namespace.until("Job", "shop-up", "it runs for the next revision", anew).await;
+    assert_eq!(namespace.find("ConfigMap", "shop-copy").await.unwrap()["data"]["text"], "second");
+    namespace.end_job("shop-up", "Succeeded").await;
+    namespace.until("ConfigMap", "shop-copy", "it has the last text", |copy| copy["data"]["text"] == "third").await;
+    let revision = |web: &Json| web["status"]["deployedRelease"]["revision"] == 3;
+    namespace.until("Web", "shop", "it is the third revision", revision).await;
+    let superseded =
+        ["1 superseded: Install complete", "2 superseded: Upgrade complete", "3 deployed: Upgrade complete"];
+    assert_eq!(namespace.history("shop").await, superseded);
+    assert_eq!(namespace.find("Job", "shop-up").await.unwrap()["metadata"]["uid"], second["metadata"]["uid"]);
+}
+
+#[tokio::test]
+async fn hooks_of_a_deletion_in_the_foreground_run_to_their_end() {
+    let namespace = Namespace::create("hook-foreground").await;
+    let project =
+        project(&[("a", job("before", &[("hook", "pre-delete")])), ("b", job("after", &[("hook", "post-delete")]))]);
+    let operator = Operator::start(&project, &namespace).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    until_deployed(&namespace, "shop").await;
+    namespace.api("Web").delete("shop", &DeleteParams::foreground()).await.unwrap();
+    let before = until_exists(&namespace, "Job", "shop-before").await;
+    // The collector would take what the resource owns.
+    assert_eq!(before["metadata"]["ownerReferences"], Json::Null);
+    namespace.end_job("shop-before", "Succeeded").await;
+    let after = until_exists(&namespace, "Job", "shop-after").await;
+    assert_eq!(after["metadata"]["ownerReferences"], Json::Null);
+    namespace.until_gone("ConfigMap", "shop-page").await;
+    assert!(namespace.find("Web", "shop").await.is_some());
+    namespace.end_job("shop-after", "Succeeded").await;
+    namespace.until_gone("Web", "shop").await;
+    assert!(namespace.history("shop").await.is_empty());
+    assert_eq!(operator.logged("Uninstalled release").len(), 1);
+    assert!(operator.logged("Failed to uninstall release").is_empty());
+}
+
+#[tokio::test]
+async fn a_hook_that_exceeds_its_deadline_has_failed() {
+    let namespace = Namespace::create("hook-deadline").await;
+    let slow = job("slow", &[("hook", "pre-install")]).replace("backoffLimit: 0", "activeDeadlineSeconds: 1");
+    let project = project(&[("a", slow)]);
+    let _operator = Operator::start(&project, &namespace).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    let failed = |web: &Json| condition_text(web, "Stalled").as_deref() == Some("True/HookFailed");
+    let web = namespace.until("Web", "shop", "it has failed", failed).await;
+    let told = condition_message(&web, "ReleaseFailed");
+    assert!(told.contains("shop-slow") && told.contains("DeadlineExceeded"), "{told}");
+    assert!(namespace.find("ConfigMap", "shop-page").await.is_none());
+}
+
+#[tokio::test]
+async fn patches_are_put_over_hooks_too_and_one_that_does_not_fit_is_refused_before_anything_is_written() {
+    let namespace = Namespace::create("hook-patches").await;
+    let patched = |path: &str| {
+        let project = project(&[("a", job("work", &[("hook", "pre-install")]))]);
+        let patch = format!("[{{op: replace, path: {path}, value: 3}}]");
+        project
+            .edit("watches.yaml", |text| format!("{text}  patches:\n  - {{target: {{kind: Job}}, patch: {patch}}}\n"));
+        project
+    };
+    let operator = Operator::start(&patched("/spec/nothing"), &namespace).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    let refused = |web: &Json| condition_message(web, "ReleaseFailed").contains("cannot carry out `patch[0]`");
+    namespace.until("Web", "shop", "it is refused", refused).await;
+    assert!(namespace.names("Job").await.is_empty() && namespace.history("shop").await.is_empty());
+    operator.kill();
+
+    let operator = Operator::start(&patched("/spec/backoffLimit"), &namespace).await;
+    let job = until_exists(&namespace, "Job", "shop-work").await;
+    assert_eq!(job["spec"]["backoffLimit"], 3);
+    namespace.end_job("shop-work", "Succeeded").await;
+    // Its Pod is replaced as often as the patch allows; one that succeeds ends it.
+    until_deployed(&namespace, "shop").await;
+    let record = namespace.record("shop", 1).await.unwrap();
+    assert!(record.hooks[0].manifest.contains("backoffLimit: 0"), "the record holds what the chart rendered");
+    assert!(operator.logged("Patch not used").is_empty());
 }

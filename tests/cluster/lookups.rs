@@ -3,7 +3,8 @@
 use serde_json::{Value as Json, json};
 
 use crate::quiet::{renders, three_passes, web, writes};
-use crate::support::{Namespace, Operator, definition, install_definition, is_deployed};
+use crate::rights::{EVENTS, RESOURCES, grant};
+use crate::support::{Namespace, Operator, Setting, definition, install_definition, is_deployed, plane};
 
 const OFTEN: [&str; 1] = ["--reconcile-period=300ms"];
 
@@ -151,4 +152,35 @@ async fn a_kind_that_appears_renders_those_who_asked_for_it() {
     let found = |map: &Json| map["data"]["found"] == "4";
     namespace.until("ConfigMap", "looks", "it has a list", found).await;
     assert_eq!(renders(&operator, "Web").await, 5);
+}
+
+const DOOR: &str = r#"apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}}
+data: {found: {{ (lookup "v1" "Service" .Release.Namespace "door").kind | default "none" }}}
+"#;
+
+#[tokio::test]
+async fn what_may_be_read_and_not_watched_is_read_again_with_every_period() {
+    let namespace = Namespace::create("unwatched").await;
+    let setting = Setting::without_rights(plane(), &namespace.name);
+    let rules = [RESOURCES, EVENTS, ("", &["configmaps", "secrets"], &["*"]), ("", &["services"], &["get"])];
+    grant(&namespace, &setting.user, "operator", &rules).await;
+    let project = web(&[("map.yaml", DOOR)]);
+    let mut operator = Operator::launch(&project, setting, &OFTEN);
+    operator.until_ready().await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    let found = |kind: &'static str| move |map: &Json| map["data"]["found"] == kind;
+    assert!(found("none")(&namespace.find("ConfigMap", "shop").await.unwrap()));
+
+    namespace.create_named("Service", "door", json!({"spec": {"ports": [{"port": 80}]}})).await;
+    namespace.until("ConfigMap", "shop", "it has seen the Service", found("Service")).await;
+    namespace.delete("Service", "door").await;
+    namespace.until("ConfigMap", "shop", "it has seen it go", found("none")).await;
+    let renders = renders(&operator, "Web").await;
+    three_passes(&operator, "Web").await;
+    assert_eq!(crate::quiet::renders(&operator, "Web").await, renders, "what is the same renders nothing");
+    let told = operator.logged("Watch failed");
+    assert!(told.len() <= 1, "once: {told:?}");
 }

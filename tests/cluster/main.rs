@@ -20,6 +20,7 @@ mod leader;
 mod lifecycle;
 mod lookups;
 mod metrics;
+mod namesakes;
 mod operator_sdk;
 mod phases;
 mod quiet;

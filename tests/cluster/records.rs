@@ -117,3 +117,36 @@ data: {word: {{ randAlphaNum 12 | quote }}}
     let after = namespace.find("ConfigMap", "shop-chance").await.unwrap();
     assert_eq!(after["data"], before["data"]);
 }
+
+#[tokio::test]
+async fn what_helm_uninstall_takes_away_comes_back_and_so_does_the_record() {
+    let namespace = Namespace::create("uninstalled").await;
+    let project = project(&[]);
+    let flags = ["--reconcile-period=1s"];
+    let operator = Operator::start_with(&project, &namespace, &flags).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    let before = namespace.record("shop", 1).await.unwrap();
+    let page = namespace.find("ConfigMap", "shop-page").await.unwrap();
+    // First the objects, and the record when they are gone; by then they are back.
+    namespace.delete("ConfigMap", "shop-page").await;
+    let back = |found: &Json| found["metadata"]["uid"] != page["metadata"]["uid"];
+    let page = namespace.until("ConfigMap", "shop-page", "it is back", back).await;
+    namespace.delete("Secret", "sh.helm.release.v1.shop.v1").await;
+    let again = ["1 deployed: Recorded again after its record was deleted"];
+    let recorded = || async { (namespace.history("shop").await == again).then_some(()) };
+    eventually("it is recorded again", recorded).await;
+    let record = namespace.record("shop", 1).await.unwrap();
+    assert_eq!((&record.manifest, &record.config, &record.chart), (&before.manifest, &before.config, &before.chart));
+
+    // The record alone: when somebody asks. What it is of is not touched.
+    namespace.delete("Secret", "sh.helm.release.v1.shop.v1").await;
+    let asked = json!({"metadata": {"annotations": {"chart-operator.dev/requestedAt": "now"}}});
+    namespace.patch("Web", "shop", asked).await;
+    eventually("it is recorded once more", recorded).await;
+    assert_eq!(namespace.find("ConfigMap", "shop-page").await.unwrap()["metadata"], page["metadata"]);
+    operator.kill();
+    let operator = Operator::start_with(&project, &namespace, &flags).await;
+    crate::quiet::three_passes(&operator, "Web").await;
+    assert_eq!(crate::quiet::writes(&operator), Vec::<String>::new());
+}

@@ -9,10 +9,10 @@ use crate::support::{
 };
 
 /// A group, plurals of its kinds, and verbs.
-type Rule<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
+pub(crate) type Rule<'a> = (&'a str, &'a [&'a str], &'a [&'a str]);
 
 /// Gives `user` these rights in the namespace, by a Role of that name.
-async fn grant(namespace: &Namespace, user: &str, role: &str, rules: &[Rule<'_>]) {
+pub(crate) async fn grant(namespace: &Namespace, user: &str, role: &str, rules: &[Rule<'_>]) {
     let rule =
         |(group, resources, verbs): &Rule<'_>| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
     let rules: Vec<_> = rules.iter().map(rule).collect();
@@ -24,9 +24,9 @@ async fn grant(namespace: &Namespace, user: &str, role: &str, rules: &[Rule<'_>]
     namespace.create_named("RoleBinding", role, binding).await;
 }
 
-const RESOURCES: Rule<'static> =
+pub(crate) const RESOURCES: Rule<'static> =
     ("charts.samutup.com", &["webs", "webs/status", "minimarts", "minimarts/status", "pages", "pages/status"], &["*"]);
-const EVENTS: Rule<'static> = ("", &["events"], &["create"]);
+pub(crate) const EVENTS: Rule<'static> = ("", &["events"], &["create"]);
 
 /// Lines of the log that tell that something is forbidden. An API server that has just started has other faults too.
 fn failures(operator: &Operator) -> Vec<Json> {

@@ -124,3 +124,57 @@ async fn a_hook_that_fails_an_upgrade_leads_back_with_the_hooks_of_a_rollback() 
     assert!(history[1].starts_with("2 failed: Upgrade \"shop\" failed: post-upgrade hooks failed: "), "{history:?}");
     assert_eq!(history[2], "3 deployed: Rollback to 1");
 }
+
+const LOOKED_UP: &str = "{{- $door := lookup \"v1\" \"ConfigMap\" .Release.Namespace \"door\" }}
+apiVersion: v1
+kind: Service
+metadata: {name: {{ .Release.Name }}-door}
+spec:
+  ports: [{port: {{ $door.data.port }}}]
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-number}
+data: {port: {{ $door.data.port | quote }}}
+";
+
+#[tokio::test]
+async fn a_look_up_that_failed_an_upgrade_is_followed_through_the_rollback_and_tried_when_it_changes() {
+    let namespace = Namespace::create("lookup-rollback").await;
+    let project = project(&[("service", LOOKED_UP.to_owned())]);
+    let flags = ["--reconcile-period=1s"];
+    let port = |port: &str| json!({"data": {"port": port}});
+    namespace.create_named("ConfigMap", "door", port("80")).await;
+    let operator = Operator::start_with(&project, &namespace, &flags).await;
+    namespace.create_resource("Web", "shop", json!({"hooks": false})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    namespace.patch("ConfigMap", "door", port("70000")).await;
+    let back =
+        |web: &Json| condition(web, "ReleaseFailed").is_some() && web["status"]["deployedRelease"]["revision"] == 3;
+    namespace.until("Web", "shop", "it went back", back).await;
+    assert_eq!(namespace.find("Service", "shop-door").await.unwrap()["spec"]["ports"][0]["port"], 80);
+    assert_eq!(namespace.find("ConfigMap", "shop-number").await.unwrap()["data"]["port"], "80");
+    let history = namespace.history("shop").await;
+    assert!(history[1].starts_with("2 failed: ") && history[2] == "3 deployed: Rollback to 1", "{history:?}");
+
+    // As long as it is the same, nothing is tried, also by another process.
+    until_looked(&operator, 2.0).await;
+    operator.kill();
+    let operator = Operator::start_with(&project, &namespace, &flags).await;
+    until_looked(&operator, 2.0).await;
+    let writes: Vec<_> = operator.calls().into_iter().filter(testbed::audit::Request::is_write).collect();
+    assert!(writes.is_empty(), "{writes:?}");
+    assert_eq!(namespace.history("shop").await, history);
+
+    operator.kill();
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1h"]).await;
+    namespace.patch("ConfigMap", "door", port("81")).await;
+    let mended = |web: &Json| condition(web, "ReleaseFailed").is_none();
+    let web = namespace.until("Web", "shop", "it is upgraded", mended).await;
+    assert_eq!(web["status"]["deployedRelease"]["revision"], 4);
+    assert_eq!(namespace.find("Service", "shop-door").await.unwrap()["spec"]["ports"][0]["port"], 81);
+    namespace.patch("ConfigMap", "door", port("82")).await;
+    let followed = |service: &Json| service["spec"]["ports"][0]["port"] == 82;
+    namespace.until("Service", "shop-door", "it goes on", followed).await;
+    drop(operator);
+}

@@ -1,6 +1,7 @@
 //! Faults between the operator and the API server. A scenario runs once without them and then with one each: the end must be
 //! the same, nothing may have been created or deleted more often, and then nothing more is written.
 
+mod releases;
 mod server;
 mod state;
 mod watches;
@@ -17,7 +18,7 @@ use testbed::audit::Request;
 use testbed::proxy::{Proxy, Seen};
 use tokio::sync::OnceCell;
 
-use crate::support::{Namespace, Operator, Project, Setting, bare_plane, eventually, is_deployed};
+use crate::support::{Namespace, Operator, Project, Setting, bare_plane, condition, eventually, is_deployed};
 use state::{Counts, State, counts, differences, excess, state};
 
 /// What a user does to the resource `shop`, or to its objects.
@@ -30,6 +31,8 @@ enum Deed {
     Remove(&'static str),
     /// Changes one of its objects.
     Change(&'static str, Json),
+    /// Installs a release of that name with Helm.
+    Helm,
 }
 
 /// What shows that the deeds have been followed.
@@ -37,6 +40,8 @@ enum Deed {
 enum End {
     /// The revision is deployed.
     Revision(u64),
+    /// What was asked for failed, and this revision put the former one back.
+    Back(u64),
     Gone,
     /// An object of this kind holds the value at the pointer.
     Holds(&'static str, &'static str, Json),
@@ -85,6 +90,15 @@ fn scenarios() -> Vec<Scenario> {
     ]
 }
 
+/// A task that ends with what started it.
+struct AbortOnDrop(tokio::task::JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
 /// One run of a scenario: a namespace, and an operator behind a proxy.
 struct Run<'a> {
     project: &'a Project,
@@ -92,6 +106,8 @@ struct Run<'a> {
     proxy: Proxy,
     user: String,
     operator: Option<Operator>,
+    /// Ends Jobs; there are no controllers.
+    _jobs: AbortOnDrop,
 }
 
 impl<'a> Run<'a> {
@@ -101,7 +117,9 @@ impl<'a> Run<'a> {
         let namespace = Namespace::create_in(plane.client().await.unwrap(), scenario.name).await;
         let user = format!("operator-of-{}", namespace.name);
         let proxy = plane.proxy(&user, &["system:masters"]).await.unwrap();
-        let mut run = Self { project, namespace, proxy, user, operator: None };
+        let jobs = releases::end_jobs(Namespace { client: namespace.client.clone(), name: namespace.name.clone() });
+        let jobs = AbortOnDrop(tokio::spawn(jobs));
+        let mut run = Self { project, namespace, proxy, user, operator: None, _jobs: jobs };
         run.start_operator().await;
         if !scenario.before.is_empty() {
             run.act(&scenario.before).await;
@@ -135,6 +153,7 @@ impl<'a> Run<'a> {
                 Deed::Delete => self.namespace.delete("Web", "shop").await,
                 Deed::Remove(kind) => self.namespace.delete(kind, "shop-web").await,
                 Deed::Change(kind, patch) => drop(self.namespace.patch(kind, "shop-web", patch.clone()).await),
+                Deed::Helm => releases::install(&self.namespace).await,
             }
         }
     }
@@ -144,6 +163,13 @@ impl<'a> Run<'a> {
             End::Revision(revision) => {
                 let there = |web: &Json| is_deployed(web) && web["status"]["deployedRelease"]["revision"] == *revision;
                 drop(self.namespace.until("Web", "shop", "it has the revision", there).await);
+            }
+            End::Back(revision) => {
+                let there = |web: &Json| {
+                    condition(web, "ReleaseFailed").is_some()
+                        && web["status"]["deployedRelease"]["revision"] == *revision
+                };
+                drop(self.namespace.until("Web", "shop", "it went back", there).await);
             }
             End::Gone => self.namespace.until_gone("Web", "shop").await,
             End::Holds(kind, pointer, value) => {
@@ -245,18 +271,22 @@ async fn reference(scenario: Scenario, project: &Project) -> Reference {
     Reference { writes, state: state(&run.namespace).await, counts: run.counts(), scenario }
 }
 
-/// The project, and every scenario without a fault.
-async fn references() -> &'static (Project, Vec<Reference>) {
-    static REFERENCES: OnceCell<(Project, Vec<Reference>)> = OnceCell::const_new();
-    let make = || async {
-        let project = Project::new();
-        let mut references = Vec::new();
-        for scenario in scenarios() {
-            references.push(reference(scenario, &project).await);
-        }
-        (project, references)
-    };
-    REFERENCES.get_or_init(make).await
+/// A project, and scenarios of it without a fault.
+type References = (Project, Vec<Reference>);
+
+/// Every scenario of a resource's objects.
+async fn references() -> &'static References {
+    static REFERENCES: OnceCell<References> = OnceCell::const_new();
+    REFERENCES.get_or_init(|| all(Project::new(), scenarios())).await
+}
+
+/// Runs scenarios without a fault.
+async fn all(project: Project, scenarios: Vec<Scenario>) -> References {
+    let mut references = Vec::new();
+    for scenario in scenarios {
+        references.push(reference(scenario, &project).await);
+    }
+    (project, references)
 }
 
 /// The seed of this run: another one each time, unless `TEST_SEED` says which.

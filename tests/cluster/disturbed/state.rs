@@ -12,7 +12,7 @@ use crate::support::Namespace;
 /// Every object, by kind and name.
 pub(crate) type State = BTreeMap<String, Json>;
 
-const KINDS: [&str; 6] = ["Web", "Deployment", "Service", "ConfigMap", "ServiceAccount", "Secret"];
+const KINDS: [&str; 7] = ["Web", "Deployment", "Service", "ConfigMap", "ServiceAccount", "Secret", "Job"];
 
 /// What is there now.
 pub(crate) async fn state(namespace: &Namespace) -> State {
@@ -57,6 +57,13 @@ fn strip(value: &mut Json) {
                 "lastTransitionTime",
                 "lastUpdateTime",
                 "time",
+                "startTime",
+                "completionTime",
+                "lastProbeTime",
+                "started_at",
+                "completed_at",
+                "controller-uid",
+                "batch.kubernetes.io/controller-uid",
                 "tests/pass",
                 "f:tests/pass",
             ] {

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use testbed::proxy::{Action, Fault, Refusal};
 
-use crate::disturbed::{Reference, Run, references, try_cases};
+use crate::disturbed::releases::releases;
+use crate::disturbed::{Reference, References, Run, references, try_cases};
 use crate::support::Project;
 
 /// What happens at a write.
@@ -48,8 +49,7 @@ impl Cut {
 }
 
 /// Tries the cuts at every write of every scenario.
-async fn cut_at_every_write(most: usize, cuts: &[Cut]) {
-    let (project, references) = references().await;
+async fn cut_at_every_write((project, references): &References, most: usize, cuts: &[Cut]) {
     let mut cases = Vec::new();
     for reference in references {
         for (write, place) in &reference.writes {
@@ -87,20 +87,30 @@ async fn run(project: &Project, reference: &Reference, write: String, place: usi
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn killed_at_any_write_and_started_again_it_reaches_the_same_end() {
-    cut_at_every_write(12, &[Cut::KilledBefore, Cut::KilledAfter]).await;
+    cut_at_every_write(references().await, 12, &[Cut::KilledBefore, Cut::KilledAfter]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_a_write_or_its_answer_is_lost_it_reaches_the_same_end() {
-    cut_at_every_write(10, &[Cut::Lost, Cut::AnswerLost]).await;
+    cut_at_every_write(references().await, 10, &[Cut::Lost, Cut::AnswerLost]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_api_server_goes_away_at_a_write_it_reaches_the_same_end() {
-    cut_at_every_write(5, &[Cut::Away]).await;
+    cut_at_every_write(references().await, 5, &[Cut::Away]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_the_api_server_refuses_a_write_for_a_while_it_reaches_the_same_end() {
-    cut_at_every_write(6, &[Cut::TooManyRequests, Cut::Unavailable, Cut::InternalError]).await;
+    cut_at_every_write(references().await, 6, &[Cut::TooManyRequests, Cut::Unavailable, Cut::InternalError]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_write_of_hooks_of_going_back_or_of_taking_over_it_reaches_the_same_end() {
+    cut_at_every_write(releases().await, 7, &[Cut::KilledBefore, Cut::KilledAfter]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_a_write_of_hooks_of_going_back_or_of_taking_over_or_its_answer_is_lost_it_reaches_the_same_end() {
+    cut_at_every_write(releases().await, 6, &[Cut::Lost, Cut::AnswerLost]).await;
 }
