@@ -4,6 +4,8 @@
 #   KUBECTL       the kubectl of `install` and `uninstall`
 #   SECONDS       how long `fuzz` spends on each target
 #   TARGETS       which targets `fuzz` runs, such as `TARGETS=yaml`
+#   SHARD         which part of all changes `mutants` tries, such as `SHARD=0/50`
+#   MODULES       what `mutants` changes, such as `MODULES=src/status`
 #   ARGS          arguments for the operator that `run` starts, such as `ARGS=--help`
 
 SHELL := /usr/bin/env bash
@@ -15,6 +17,8 @@ CARGO_FLAGS ?=
 KUBECTL ?= kubectl
 ARGS ?=
 SECONDS ?= 60
+SHARD ?= 0/1
+MODULES ?= src/release/plan src/readiness src/watches src/status
 TARGETS ?= $(notdir $(wildcard tests/golden/fuzz/*))
 
 ##@ Everyday
@@ -73,6 +77,13 @@ fuzz: ## Look for texts that break what reads them; needs cargo-fuzz and a night
 	ulimit -s 65536; cd fuzz; for target in $(TARGETS); do mkdir -p corpus/$$target; \
 	  $(CARGO) +nightly fuzz run --sanitizer none $$target corpus/$$target ../tests/golden/fuzz/$$target -- \
 	    -max_total_time=$(SECONDS) -timeout=5 -rss_limit_mb=1024 -max_len=4096; done
+
+.PHONY: mutants
+mutants: ## Change decisions one by one, and see whether unit tests notice: hours without SHARD; needs cargo-mutants
+	@$(CARGO) mutants --version > /dev/null 2>&1 || \
+	  { echo "\`make mutants\` needs cargo-mutants: \`cargo install cargo-mutants\` brings it" >&2; exit 1; }
+	$(CARGO) mutants --package chart-operator --output target --shard $(SHARD) --sharding round-robin \
+	  $(foreach module,$(MODULES),--file '$(module)/*.rs') -- --lib -- $(subst /,::,$(patsubst src/%,%,$(MODULES)))
 
 .PHONY: bench
 bench: ## Measure, and print the numbers beside the targets

@@ -230,18 +230,13 @@ impl Pass<'_> {
         };
         let told = next.failed.take().filter(|failed| failed.asked == ended.asked);
         let then = history::then(operation, failure);
-        let failed = match (&told, operation) {
+        let failed = if let (Some(first), Operation::Rollback { .. }) = (&told, operation) {
             // What is told is why there had to be a rollback; that it failed too is added.
-            (Some(first), Operation::Rollback { .. }) => {
-                let message = format!("{}; going back failed too: {message}", first.message);
-                Failed { message, then, ..first.clone() }
-            }
-            _ => {
-                let own = ended.desired.iter().map(|object| object.id.clone());
-                let own = own.chain(self.context.objects.of(&self.set).into_keys()).collect();
-                let trace = ended.desired.trace.clone().without(&own).stored();
-                Failed { asked: ended.asked, message: message.clone(), reason, then, trace }
-            }
+            let message = format!("{}; going back failed too: {message}", first.message);
+            Failed { message, then, ..first.clone() }
+        } else {
+            let trace = self.foreign_trace(&ended.desired).stored();
+            Failed { asked: ended.asked, message: message.clone(), reason, then, trace }
         };
         next.failed = Some(failed.clone());
         next.under_way = None;

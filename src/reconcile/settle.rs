@@ -25,6 +25,12 @@ impl Pass<'_> {
         Ok(holds.then(|| unrendered.refusal.clone()))
     }
 
+    /// What was asked to render it, but for our own objects, which going back changes.
+    pub(crate) fn foreign_trace(&self, desired: &Desired) -> Trace {
+        let own = desired.iter().map(|object| object.id.clone());
+        desired.trace.clone().without(&own.chain(self.context.objects.of(&self.set).into_keys()).collect())
+    }
+
     /// Whether what a failed revision had looked up is still the same, so that it would fail again.
     pub(crate) async fn would_fail_again(&self, failed: &Failed) -> Result<bool, Failure> {
         let trace = Trace::from(failed.trace.clone());

@@ -279,3 +279,30 @@ pub(crate) fn id(lookup: &Lookup) -> ObjectId {
     let group = lookup.gvk().group;
     ObjectId { group, kind: lookup.kind.clone(), namespace: lookup.namespace.clone(), name: lookup.name.clone() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn look_ups_that_own_objects_are_in_are_left_out() {
+        let trace = || {
+            let mut trace = Trace::default();
+            for (kind, name) in [("Secret", "own"), ("Secret", "other"), ("Secret", ""), ("Service", "own")] {
+                let (api_version, kind) = ("v1".to_owned(), kind.to_owned());
+                let lookup = Lookup { api_version, kind, namespace: "n".to_owned(), name: name.to_owned() };
+                trace.set(&lookup, Digest::of(name));
+            }
+            trace
+        };
+        for (own, left) in [
+            ("Secret n/own", "v1 Secret n/other, v1 Service n/own"),
+            ("Secret m/own", "v1 Secret n/, v1 Secret n/other, v1 Secret n/own, v1 Service n/own"),
+            ("x/Secret n/own", "v1 Secret n/, v1 Secret n/other, v1 Secret n/own, v1 Service n/own"),
+        ] {
+            let found = trace().without(&[own.parse().unwrap()].into());
+            assert_eq!(found.lookups().map(describe).collect::<Vec<_>>().join(", "), left, "{own}");
+            assert_eq!(Trace::from(found.stored()), found);
+        }
+    }
+}

@@ -131,6 +131,33 @@ fn each_outcome_has_its_conditions_and_events() {
             vec!["Warning TeardownBlocked: Pod x"],
         ),
         (
+            Outcome::Uninstalling { reason: Reason::Uninstalling, message: "Job x".into() },
+            vec!["Ready=False Uninstalling: Job x", "Reconciling=True Uninstalling: Job x"],
+            vec!["Normal Uninstalling: Job x"],
+        ),
+        (
+            failed(FailedStep::Uninstall, Reason::HookFailed, Fate::Retry),
+            vec![
+                "Initialized=True -: -",
+                "ReleaseFailed=True UninstallError: broken",
+                "Ready=False HookFailed: broken",
+                "Reconciling=True HookFailed: broken",
+            ],
+            vec!["Warning UninstallError: broken", "Normal HookFailed: broken"],
+        ),
+        (
+            Outcome::Leaving { message: "Pod x is not gone yet".into() },
+            vec![
+                "Deployed=False UninstallSuccessful: Waiting until all resources are deleted.",
+                "Ready=False Uninstalling: Pod x is not gone yet",
+                "Reconciling=True Uninstalling: Pod x is not gone yet",
+            ],
+            vec![
+                "Normal UninstallSuccessful: Waiting until all resources are deleted.",
+                "Normal Uninstalling: Pod x is not gone yet",
+            ],
+        ),
+        (
             Outcome::Uninstalled,
             vec!["Deployed=False UninstallSuccessful: ", "Ready=False UninstallSuccessful: "],
             vec!["Normal UninstallSuccessful: "],
@@ -242,4 +269,33 @@ fn drift_is_a_condition_while_it_is_there_and_no_event_and_a_request_is_echoed()
     assert_eq!(unknown.status, found.status);
     let gone = report(Some(&found.status), &applied(1, None), occasion(Some("")));
     assert!(!shown(&gone).iter().any(|condition| condition.starts_with("Drifted")), "{gone:?}");
+}
+
+#[test]
+fn what_a_stored_condition_says_is_read_back() {
+    let items: Vec<_> =
+        ["True", "False", "Unknown", "Odd"].map(|status| json!({"type": "Ready", "status": status})).into();
+    let truths = [Some(Truth::True), Some(Truth::False), Some(Truth::Unknown), None];
+    for (item, truth) in items.into_iter().zip(truths) {
+        let status = json!({"conditions": [{"type": "Other", "status": "True"}, item]});
+        let conditions = Conditions::of(Some(&status), EARLY.parse().unwrap(), None);
+        assert_eq!(
+            (conditions.truth(Condition::Ready), conditions.truth(Condition::Stalled)),
+            (truth, None),
+            "{status}"
+        );
+    }
+    for condition in Condition::ALL {
+        assert_eq!(condition.to_string(), condition.name());
+    }
+    assert_eq!(Reason::Refused.to_string(), "Refused");
+}
+
+#[test]
+fn another_reason_is_news_and_what_several_conditions_say_is_told_of_the_first() {
+    let first = report(None, &failed(FailedStep::Upgrade, Reason::Refused, Fate::WaitForUser), at(EARLY));
+    let other = failed(FailedStep::Upgrade, Reason::Forbidden, Fate::WaitForUser);
+    assert_eq!(events(&report(Some(&first.status), &other, at(LATE))), ["Warning Forbidden: broken"]);
+    let gone = report(None, &Outcome::Uninstalled, at(EARLY));
+    assert_eq!(gone.transitions.iter().map(|event| event.condition).collect::<Vec<_>>(), [Condition::Deployed]);
 }

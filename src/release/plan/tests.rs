@@ -181,7 +181,10 @@ fn what_is_no_longer_rendered_is_pruned_in_uninstall_order_and_kept_objects_are_
     let (before, after) = (vec![hook(Event::PreUpgrade)], vec![hook(Event::PostUpgrade)]);
     let desired = Desired { before, after, ..desired(&["networking.k8s.io/Ingress n/i"]) };
     let plan = plan(&observed, &desired).unwrap();
-    assert_eq!(plan.hooks(Event::PostUpgrade).count(), 1);
+    let events: Vec<_> = plan.hooks(Event::PostUpgrade).map(|hook| hook.event).collect();
+    assert_eq!(events, [Event::PostUpgrade]);
+    let ids: Vec<_> = plan.steps.iter().map(|step| step.id().map(|id| id.kind.as_str()).unwrap_or_default()).collect();
+    assert_eq!(ids, ["", "Ingress", "Deployment", "PersistentVolumeClaim", "Secret", ""]);
     let steps = plan.steps.iter().map(|step| match step {
         Step::Hook(step) => format!("{} {}", step.event.name(), step.hook),
         Step::Apply { object, .. } => format!("apply {}", object.id),
@@ -263,4 +266,28 @@ fn a_controller_that_no_apply_of_ours_replaces_is_taken_off_first() {
 
 fn nobodys() -> Foreign {
     Foreign { resource_version: "7".into(), ..Foreign::default() }
+}
+}
+
+#[test]
+fn a_reason_is_a_predicate_and_only_what_helm_made_for_the_release_is_taken_over_from_helm() {
+    let adopt =
+        |from| Reason::Adopt(Adoption { uid: "uid".into(), resource_version: "7".into(), from, managed_fields: None });
+    let controller = Controller { uid: "x".into(), description: "Deployment web".into() };
+    for (reason, text, from_helm) in [
+        (Reason::Absent, "does not exist", false),
+        (Reason::Changed, "is rendered differently", false),
+        (Reason::Drifted, "was changed by somebody", false),
+        (Reason::Unknown, "is ours, but it is not known what was sent last", false),
+        (adopt(From::Ourselves), "is ours, but does not say so", false),
+        (adopt(From::Helm), "was made by Helm for this release", true),
+        (adopt(From::ApplySet("s".into())), "is taken over from another resource (ApplySet `s`)", false),
+        (adopt(From::Controller(controller)), "is taken over from Deployment web", false),
+        (adopt(From::Nobody), "is nobody's and is taken over", false),
+    ] {
+        assert_eq!(reason.to_string(), text);
+        let object = prepared(ID, "desired");
+        let plan = Plan { steps: vec![Step::Apply { object, wave: Wave::Foundations, reason }], ..Plan::default() };
+        assert_eq!(plan.takes_over_from_helm(), from_helm, "{text}");
+    }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 use testbed::proxy::{Action, Disturbance, Fault, Seen};
 
 use crate::disturbed::{Deed, End, Reference, Run, Scenario, references, try_cases};
-use crate::support::Project;
+use crate::support::{Project, definition, eventually};
 
 /// Which watches.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +27,9 @@ impl Which {
 }
 
 const WHICH: [Which; 3] = [Which::Resources, Which::Objects, Which::All];
+
+/// Counts passes that found something in their way.
+const IN_VAIN: &str = "controller_runtime_reconcile_total{controller=\"web-controller\",result=\"error\"";
 
 /// For what is not to happen, time not to happen in.
 const WHILE: Duration = Duration::from_millis(300);
@@ -117,4 +120,26 @@ async fn the_objects_of_a_new_resource_are_not_taken_for_those_of_the_deleted_on
     run.settle(&End::Revision(1)).await;
     assert_eq!(run.written(), before);
     assert_eq!(crate::disturbed::state(&run.namespace).await, state);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_resource_that_only_an_old_list_shows_brings_no_definitions() {
+    let before = vec![Deed::Create(json!({}))];
+    let scenario = Scenario { name: "outdated", before, deeds: vec![Deed::Delete], end: End::Gone };
+    let project = Project::new();
+    let mut run = Run::start(&scenario, &project).await;
+    let past = run.proxy.remember().await.unwrap().only(|path| Which::Resources.matches(path));
+    run.act(&scenario.deeds).await;
+    run.until(&End::Gone).await;
+    run.kill();
+
+    let definition = definition("Outdated").to_string();
+    project.edit("helm-charts/web/crds/outdated.yaml", |_| definition);
+    run.proxy.show(past);
+    run.start_operator().await;
+    let refused = || async { (run.operator().sum(IN_VAIN).await > 0.0).then_some(()) };
+    eventually("it has looked, and found that the resource is not there", refused).await;
+    run.proxy.catch_up();
+    tokio::time::sleep(WHILE).await;
+    assert!(run.namespace.find("CustomResourceDefinition", "outdateds.tests.samutup.com").await.is_none());
 }
