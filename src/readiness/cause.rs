@@ -328,7 +328,21 @@ mod tests {
                 "Pod a: CrashLoopBackOff: OOMKilled",
             ),
             (json!({"restartCount": 0, "state": ended("StartError", 128)}), "Pod a: StartError, exit code 128"),
+            (
+                json!({"restartCount": 4, "lastState": ended("Error", 0), "state": {"waiting": {"reason": "CrashLoopBackOff"}}}),
+                "Pod a: CrashLoopBackOff",
+            ),
+            (
+                json!({"restartCount": 4, "lastState": ended("Completed", 0), "state": {"waiting": {"reason": "CrashLoopBackOff"}}}),
+                "Pod a: CrashLoopBackOff: Completed, exit code 0",
+            ),
+            (
+                json!({"restartCount": 2, "lastState": ended("Error", 3), "state": {"running": {}}, "ready": true}),
+                "Pod a: not ready",
+            ),
+            (json!({"state": ended("Completed", 0)}), "Pod a: not ready"),
             (waiting("ContainerCreating", ""), "Pod a: ContainerCreating"),
+            (waiting("PodInitializing", "later"), "Pod a: PodInitializing"),
             (json!({"state": {"running": {}}, "ready": false}), "Pod a: not ready"),
         ] {
             assert_eq!(super::cause(&deployment(), &[pod("a", &status)]).to_string(), cause, "{status}");
@@ -360,6 +374,91 @@ mod tests {
             "status": {"phase": "Failed", "reason": "Evicted", "message": "The node was low on resource: memory."}});
         let text = "Pod e: Evicted: The node was low on resource: memory.";
         assert_eq!(cause(&deployment(), &[evicted]).to_string(), text);
+    }
+
+    #[test]
+    fn a_pod_tells_what_its_containers_do_not_and_whether_events_may_tell_more() {
+        let condition = |kind: &str, status: &str, reason: &str| json!({"type": kind, "status": status, "reason": reason, "message": "m"});
+        let running = || json!([{"name": "main", "state": {"running": {}}, "ready": true}]);
+        let scheduled = || condition("PodScheduled", "True", "");
+        for (status, text, asks) in [
+            (json!({"phase": "Pending"}), "Pod a: Pending", true),
+            (
+                json!({"phase": "Pending", "conditions": [condition("PodScheduled", "Unknown", "r")]}),
+                "Pod a: Pending",
+                true,
+            ),
+            (
+                json!({"phase": "Pending", "conditions": [condition("Initialized", "False", "r")]}),
+                "Pod a: Pending",
+                true,
+            ),
+            (
+                json!({"phase": "Pending", "conditions": [condition("PodScheduled", "False", "r")]}),
+                "Pod a: r: m",
+                false,
+            ),
+            (json!({"phase": "Running", "conditions": [scheduled()]}), "Pod a: not ready", true),
+            (json!({"phase": "Failed"}), "Pod a: Failed", false),
+            (
+                json!({"phase": "Running", "containerStatuses": running(),
+                    "conditions": [scheduled(), condition("Ready", "False", "ReadinessGatesNotReady")]}),
+                "Pod a: ReadinessGatesNotReady: m",
+                true,
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": running(),
+                    "conditions": [scheduled(), condition("Ready", "False", "ContainersNotReady")]}),
+                "Pod a: not ready",
+                true,
+            ),
+            (
+                json!({"phase": "Running", "containerStatuses": running(),
+                    "conditions": [scheduled(), condition("Ready", "Unknown", "ReadinessGatesNotReady")]}),
+                "Pod a: not ready",
+                true,
+            ),
+            (
+                json!({"phase": "Pending", "conditions": [scheduled()],
+                    "initContainerStatuses": [{"name": "first", "state": {"running": {}}, "ready": false}]}),
+                "Pod a: not ready",
+                true,
+            ),
+        ] {
+            let mut pod = pod("a", &json!({}));
+            pod["status"] = status;
+            let found = cause(&deployment(), std::slice::from_ref(&pod));
+            assert_eq!((found.to_string(), found.ask.is_some()), (text.to_owned(), asks), "{pod}");
+        }
+        let mut done = pod("a", &json!({}));
+        done["status"]["phase"] = json!("Succeeded");
+        assert_eq!(cause(&deployment(), &[done]).to_string(), "");
+        // The oldest of those that are as bad.
+        let mut older = pod("z", &json!({"state": {"running": {}}}));
+        older["metadata"]["creationTimestamp"] = json!("2025-01-01T00:00:00Z");
+        assert_eq!(
+            cause(&deployment(), &[pod("a", &json!({"state": {"running": {}}})), older]).to_string(),
+            "Pod z: not ready"
+        );
+    }
+
+    #[test]
+    fn only_conditions_that_are_true_and_of_the_kind_count() {
+        let with = |kind: &str, condition: &str, status: &str| {
+            let conditions = json!([{"type": condition, "status": status, "reason": "R", "message": "m"}]);
+            cause(&json!({"kind": kind, "status": {"conditions": conditions}}), &[]).to_string()
+        };
+        for (kind, condition, status, text) in [
+            ("ReplicaSet", "ReplicaFailure", "True", "R: m"),
+            ("ReplicaSet", "ReplicaFailure", "False", ""),
+            ("ReplicaSet", "Failed", "True", ""),
+            ("Job", "Failed", "True", "R: m"),
+            ("Job", "FailureTarget", "True", "R: m"),
+            ("Job", "Failed", "False", ""),
+            ("Job", "Suspended", "True", ""),
+        ] {
+            assert_eq!(with(kind, condition, status), text, "{kind} {condition} {status}");
+        }
     }
 
     #[test]
@@ -399,6 +498,26 @@ mod tests {
                 "Pod a: Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503",
             ),
             (vec![event("FailedPostStartHook", "1", "hunter2")], "Pod a: FailedPostStartHook"),
+            (
+                vec![json!({"type": "Normal", "reason": "Pulled", "lastTimestamp": "9", "message": "hunter2"})],
+                "Pod a: ContainerCreating",
+            ),
+            (
+                vec![
+                    event("FailedMount", "5", "old"),
+                    json!({"type": "Warning", "reason": "FailedScheduling", "eventTime": "6", "message": "new"}),
+                ],
+                "Pod a: FailedScheduling: new",
+            ),
+            (
+                vec![
+                    json!({"type": "Warning", "reason": "FailedMount", "lastTimestamp": "1", "message": "series",
+                        "series": {"lastObservedTime": "8"}}),
+                    event("FailedScheduling", "7", "once"),
+                ],
+                "Pod a: FailedMount: series",
+            ),
+            (vec![event("Other", "1", "HTTP probe failed: HTTP probe failed with statuscode: 5")], "Pod a: Other"),
         ] {
             assert_eq!(told(vague.clone(), &events).unwrap().to_string(), text);
         }
@@ -417,7 +536,19 @@ mod tests {
         };
         assert!(has("apps/v1", "Deployment", json!({"observedGeneration": 1})));
         assert!(!has("apps/v1", "Deployment", json!({})));
-        assert!(has("batch/v1", "Job", json!({"startTime": "x"})));
+        for kind in ["ReplicaSet", "StatefulSet", "DaemonSet"] {
+            assert!(
+                has("apps/v1", kind, json!({"observedGeneration": 1})) && !has("apps/v1", kind, json!({})),
+                "{kind}"
+            );
+            assert!(!has("example.com/v1", kind, json!({"observedGeneration": 1})), "{kind}");
+        }
+        assert!(has("batch/v1", "Job", json!({"startTime": "x"})) && !has("batch/v1", "Job", json!({})));
+        assert!(has("v1", "Pod", json!({"phase": "Pending"})) && !has("v1", "Pod", json!({})));
+        for (kind, has) in [("LoadBalancer", true), ("ClusterIP", false)] {
+            let service = json!({"apiVersion": "v1", "kind": "Service", "spec": {"type": kind}});
+            assert_eq!(may_have_cause(&service), has, "{kind}");
+        }
         assert!(has("v1", "PersistentVolumeClaim", json!({"phase": "Pending"})));
         assert!(!has("v1", "ConfigMap", json!({"phase": "Pending"})));
     }
@@ -426,5 +557,7 @@ mod tests {
     fn a_long_message_is_cut_between_characters() {
         let cut = short(&"é".repeat(200));
         assert_eq!((cut.chars().count(), cut.ends_with('…')), (151, true));
+        let fits = "x".repeat(LONGEST);
+        assert_eq!((short(&fits), LONGEST), (fits, 300));
     }
 }

@@ -135,6 +135,11 @@ fn a_replica_set_is_ready_when_all_replicas_are_available() {
                 InProgress,
                 "Replica Failure condition. Check Pods",
             ),
+            (
+                json!({"status": {"conditions": [condition("ReplicaFailure", "False", "", ""), condition("Other", "True", "", "")]}}),
+                InProgress,
+                "Labelled: 0/1",
+            ),
             (rest([2, 1, 2, 2]), InProgress, "Labelled: 1/2"),
             (rest([2, 2, 1, 2]), InProgress, "Available: 1/2"),
             (rest([2, 2, 2, 1]), InProgress, "Ready: 1/2"),
@@ -220,6 +225,12 @@ fn a_pod_is_ready_when_it_says_so_or_has_ended() {
                 "Pod is Ready",
             ),
             (phase("Running"), InProgress, "Pod is running but is not Ready"),
+            (
+                json!({"status": {"phase": "Running",
+                    "conditions": [condition("Ready", "False", "", ""), condition("ContainersReady", "True", "", "")]}}),
+                InProgress,
+                "Pod is running but is not Ready",
+            ),
             (running(json!([waiting("a", "ImagePullBackOff")])), InProgress, "Pod is running but is not Ready"),
             (
                 running(json!([waiting("a", "CrashLoopBackOff"), waiting("b", "CrashLoopBackOff")])),
@@ -228,6 +239,15 @@ fn a_pod_is_ready_when_it_says_so_or_has_ended() {
             ),
             (phase("Pending"), InProgress, "Pod is in the Pending phase"),
             (unschedulable(), InProgress, "Pod has not been scheduled"),
+            (
+                json!({"status": {"phase": "Pending", "conditions": [
+                    condition("PodScheduled", "False", "SchedulingGated", ""),
+                    condition("PodScheduled", "True", "Unschedulable", ""),
+                    condition("Ready", "False", "Unschedulable", ""),
+                ]}}),
+                InProgress,
+                "Pod is in the Pending phase",
+            ),
             (json!({}), InProgress, "Pod phase not available"),
             (phase("Odd"), Unknown, "unknown phase Odd"),
         ],
