@@ -324,9 +324,9 @@ fn chance_is_refused_where_no_record_keeps_it() {
 fn hooks_are_refused_where_no_record_tells_how_far_they_are() {
     let hook = "{{ if .Values.x }}\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {ANNOTATION}}\n{{ end }}\n";
     for (annotation, want) in [
-        ("helm.sh/hook: pre-install", Some(38)),
-        ("\"helm.sh/hook\": \"post-delete\"", Some(39)),
-        ("helm.sh/hook-weight: '1', helm.sh/hook: post-upgrade", Some(38)),
+        ("helm.sh/hook: pre-install", Some(35)),
+        ("\"helm.sh/hook\": \"post-delete\"", Some(36)),
+        ("helm.sh/hook-weight: '1', helm.sh/hook: post-upgrade", Some(35)),
         ("helm.sh/hook-weight: '1'", None),
         ("helm.sh/hook: test", None),
         ("helm.sh/hook: test-success", None),
