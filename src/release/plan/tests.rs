@@ -267,12 +267,12 @@ fn a_controller_that_no_apply_of_ours_replaces_is_taken_off_first() {
 fn nobodys() -> Foreign {
     Foreign { resource_version: "7".into(), ..Foreign::default() }
 }
-}
 
 #[test]
 fn a_reason_is_a_predicate_and_only_what_helm_made_for_the_release_is_taken_over_from_helm() {
-    let adopt =
-        |from| Reason::Adopt(Adoption { uid: "uid".into(), resource_version: "7".into(), from, managed_fields: None });
+    let (uid, resource_version, managed_fields) = ("uid".to_owned(), "7".to_owned(), None);
+    let adoption = Adoption { uid, resource_version, managed_fields, from: From::Nobody, clear_controller: false };
+    let adopt = |from| Reason::Adopt(Adoption { from, ..adoption.clone() });
     let controller = Controller { uid: "x".into(), description: "Deployment web".into() };
     for (reason, text, from_helm) in [
         (Reason::Absent, "does not exist", false),
