@@ -1,5 +1,6 @@
 //! Scenarios of releases: hooks, going back after a failed upgrade, and taking over what Helm installed.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use chart_operator::release::record::{Chart, Info, Record, Stamps, Status};
@@ -106,7 +107,7 @@ pub(crate) async fn install(namespace: &Namespace) {
     let mut manifest = String::new();
     for name in ["shop-page", "shop-old"] {
         let text = format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {name}}}\ndata: {{text: hello}}\n");
-        manifest.push_str(&format!("---\n# Source: probe/templates/{name}.yaml\n{text}"));
+        write!(manifest, "---\n# Source: probe/templates/{name}.yaml\n{text}").unwrap();
         let object = json!({
             "apiVersion": "v1", "kind": "ConfigMap", "data": {"text": "hello"},
             "metadata": {
