@@ -205,6 +205,11 @@ impl Pass<'_> {
         Sight { permits: Box::new(permits), in_tpl }
     }
 
+    /// Whether the watch permits objects of a kind to be looked up; `namespace` is none for a cluster-scoped kind.
+    pub(crate) fn may_look_up(&self, group: &str, kind: &str, namespace: Option<&str>) -> bool {
+        self.entry.watch.lookup.permits(self.resource.namespace(), Wanted { group, kind, namespace })
+    }
+
     fn learn(&self, looked: &Looked) {
         for (lookup, contents) in &looked.found {
             self.context.lookups.learn(&self.set, lookup, Contents::clone(contents));

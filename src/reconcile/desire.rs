@@ -126,12 +126,23 @@ impl Pass<'_> {
         self.tell_denied(&fault.trace, memo.unrendered.as_ref().map_or(&memo.trace, |former| &former.trace));
         // Reaching a limit may be a matter of how busy the machine is.
         if let Some(refusal) = fault.refusal().filter(|refusal| refusal.cause == Cause::Render) {
-            self.follow(&fault.trace, &memo.beside).await?;
-            let unrendered =
-                Unrendered { inputs, trace: fault.trace.clone(), refusal, unclaimed: !self.has_finalizer() };
-            self.controller.remember(&self.key, Memo { unrendered: Some(Arc::new(unrendered)), ..memo.clone() });
+            self.remember_unrendered(memo, inputs, fault.trace.clone(), refusal).await?;
         }
         Err(fault.failure())
+    }
+
+    /// Remembers why nothing came of a render, and follows what it asked.
+    pub(crate) async fn remember_unrendered(
+        &self,
+        memo: &Memo,
+        inputs: Digest,
+        trace: Trace,
+        refusal: Refusal,
+    ) -> Result<(), Failure> {
+        self.follow(&trace, &memo.beside).await?;
+        let unrendered = Unrendered { inputs, trace, refusal, unclaimed: !self.has_finalizer() };
+        self.controller.remember(&self.key, Memo { unrendered: Some(Arc::new(unrendered)), ..memo.clone() });
+        Ok(())
     }
 
     /// Makes the objects what is sent: names, namespaces, labels, owner.

@@ -9,8 +9,9 @@ use crate::policy::{Policy, Reference};
 use crate::reconcile::attempt::{Attempt, Terms};
 use crate::reconcile::context::Memo;
 use crate::reconcile::desire::{Desired, refused};
-use crate::reconcile::pass::{Cause, Failure, Pass, log};
+use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
 use crate::reconcile::rendering::{context, parent};
+use crate::release::mode::Mode;
 use crate::release::operation::Operation;
 use crate::release::staged::{Item, Staged, stage};
 use crate::release::{Digest, Gvk, ObjectId, Scope, applyset, plan};
@@ -65,14 +66,20 @@ impl Pass<'_> {
             // What is made up by chance stays while the same is asked for.
             terms.chance = before.chance.clone();
         }
-        let mut attempt = self.try_render(memo, inputs, terms).await?;
-        self.obey_rules(&mut attempt.rendered, inputs).await?;
-        self.arrange(inputs, attempt).await.map(Arc::new)
+        let attempt = self.try_render(memo, inputs, terms).await?;
+        let trace = attempt.trace.clone();
+        let arranged = self.arrange(inputs, attempt).await;
+        if let Err(Failure::Refused(refusal)) = &arranged {
+            // Another answer to what was asked may be another plan.
+            self.remember_unrendered(memo, inputs, trace, refusal.clone()).await?;
+        }
+        arranged.map(Arc::new)
     }
 
     /// Gives what was rendered its places.
     async fn arrange(&self, inputs: Digest, attempt: Attempt) -> Result<AtHand, Failure> {
         let Attempt { mut rendered, mut trace, terms } = attempt;
+        self.obey_rules(&mut rendered, inputs).await?;
         let text = rendered.policy.as_deref().unwrap_or_default();
         let policy = Policy::read(text, POLICY).map_err(|faults| Failure::refused(Cause::Policy, told(&faults)))?;
         let served = self.resolve(&rendered.kinds()).await?;
@@ -86,6 +93,7 @@ impl Pass<'_> {
         let objects = std::mem::take(&mut rendered.objects);
         let Staged { items, collisions, warnings } =
             stage(objects, &policy, &context, &scope).map_err(|error| refused(&error))?;
+        self.check_observed(&items, &served)?;
         for warning in warnings {
             log!(warn, self, "Rendered object changed", warning = warning.to_string());
         }
@@ -103,6 +111,19 @@ impl Pass<'_> {
         };
         let digest = Digest::of(format!("{text}\n{}", rendered.manifest));
         Ok(AtHand { inputs, digest, desired: Desired { rendered, trace, terms, plan }, items, policy })
+    }
+
+    /// What is observed is looked up, as far as the rules of the watch permit.
+    fn check_observed(&self, items: &[Item], served: &ServedKinds) -> Result<(), Failure> {
+        for item in items.iter().filter(|item| item.mode() == Mode::Observe) {
+            let namespace =
+                served.get(&item.gvk()).is_none_or(|served| served.namespaced).then_some(&*item.id.namespace);
+            if !self.may_look_up(&item.id.group, &item.id.kind, namespace) {
+                let message = format!("`{}` may not be observed: permit it by `lookup` in watches.yaml", item.id);
+                return Err(Failure::refused(Cause::Restrict, message));
+            }
+        }
+        Ok(())
     }
 
     /// The `ApplySets` of the resources whose objects may be taken over.

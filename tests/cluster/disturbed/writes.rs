@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use testbed::proxy::{Action, Fault, Refusal};
 
+use crate::disturbed::phased::phased;
 use crate::disturbed::releases::releases;
 use crate::disturbed::{Reference, References, Run, references, try_cases};
 use crate::support::Project;
@@ -113,4 +114,14 @@ async fn killed_at_any_write_of_hooks_of_going_back_or_of_taking_over_it_reaches
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_a_write_of_hooks_of_going_back_or_of_taking_over_or_its_answer_is_lost_it_reaches_the_same_end() {
     cut_at_every_write(releases().await, 6, &[Cut::Lost, Cut::AnswerLost]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_write_of_phases_it_reaches_the_same_end() {
+    cut_at_every_write(phased().await, 8, &[Cut::KilledBefore, Cut::KilledAfter]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_a_write_of_phases_or_its_answer_is_lost_it_reaches_the_same_end() {
+    cut_at_every_write(phased().await, 6, &[Cut::Lost, Cut::AnswerLost]).await;
 }
