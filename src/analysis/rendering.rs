@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::analysis::apis::{self, Removed};
 use crate::analysis::files::{documents, is_about_schema};
@@ -13,8 +13,9 @@ use crate::analysis::places;
 use crate::analysis::{Sample, Subject};
 use crate::chart::Chart;
 use crate::diagnostic::{Diagnostic, Severity, Source, Step, chain};
-use crate::release::manifest;
-use crate::render::{self, Capabilities, Compiled, Inputs, Operation, ReleaseInfo, World};
+use crate::policy::Policy;
+use crate::release::{manifest, staged};
+use crate::render::{self, Capabilities, Compiled, Context, Inputs, Operation, POLICY, ReleaseInfo, World};
 use crate::template::Limits;
 use crate::values::process::{self, Processed};
 use crate::values::schema::{self, Faults};
@@ -96,14 +97,16 @@ impl Try<'_> {
             revision: 1,
             operation: Operation::Install,
         };
-        let limits = Limits::default();
-        let inputs = Inputs { values, release: &release, capabilities, context: None, limits };
-        let compiled = match Compiled::new(chart) {
+        let context = self.context(&release);
+        let (context, limits) = (Some(&context), Limits::default());
+        let inputs = Inputs { values, release: &release, capabilities, context, limits };
+        let compiled = match Compiled::with_operator(chart) {
             Ok(compiled) => compiled,
             Err(error) => return found.push(self.relocated(error.to_diagnostic())),
         };
         let (rendered, errors) = render::attempt(&compiled, inputs, Rc::clone(self.world));
-        for error in errors {
+        // Without a cluster a chart may wait for anything.
+        for error in errors.iter().filter(|error| error.template().waiting().is_none()) {
             let fault = self.relocated(error.to_diagnostic());
             if error.template().failure().is_none() {
                 found.push(fault);
@@ -111,8 +114,33 @@ impl Try<'_> {
                 self.refused(fault, found);
             }
         }
+        let places = self.places(rendered.policy.as_deref(), found);
         for (path, text) in &rendered.files {
-            self.rendered(path, text, found);
+            self.rendered(path, text, &places, found);
+        }
+    }
+
+    /// What templates see of the resource.
+    fn context(&self, release: &ReleaseInfo) -> Context {
+        let ReleaseInfo { name, namespace, .. } = release;
+        let unknown = || json!({"metadata": {"name": name, "namespace": namespace}, "spec": {}});
+        Context::new(&self.sample.map_or_else(unknown, |sample| sample.resource.clone()), namespace)
+    }
+
+    /// What objects may say of their places, where `policy` was rendered.
+    fn places(&self, policy: Option<&str>, found: &mut Vec<Diagnostic>) -> Places {
+        let Some(file) = self.root.file(POLICY) else { return Places::None };
+        // In place of one that does not parse the chart has an empty file.
+        let Some(text) = policy.filter(|_| self.chart.file(POLICY).is_some_and(|parsed| parsed.data == file.data))
+        else {
+            return Places::Unknown;
+        };
+        match Policy::read(text, &format!("{} (rendered)", self.root.path_of(POLICY))) {
+            Ok(policy) => Places::Of(policy),
+            Err(faults) => {
+                found.extend(faults);
+                Places::Unknown
+            }
         }
     }
 
@@ -195,10 +223,15 @@ impl Try<'_> {
     }
 
     /// What was rendered must be objects.
-    fn rendered(&self, path: &str, text: &str, found: &mut Vec<Diagnostic>) {
+    fn rendered(&self, path: &str, text: &str, places: &Places, found: &mut Vec<Diagnostic>) {
         let objects = manifest::sort(&BTreeMap::from([(path.to_owned(), text.to_owned())])).and_then(|sorted| {
             let hooks = sorted.hooks.iter().map(manifest::hook_objects).collect::<Result<Vec<_>, _>>()?;
             let mut objects = sorted.objects()?;
+            for object in &objects {
+                if let Err(error) = places.check(object) {
+                    found.push(self.no_object(path, text, &error));
+                }
+            }
             objects.extend(hooks.into_iter().flatten());
             Ok(objects)
         });
@@ -259,6 +292,26 @@ impl Try<'_> {
             *source = relocate(source);
         }
         fault
+    }
+}
+
+/// What objects may say of their places.
+enum Places {
+    /// Nothing: the chart has no policy.
+    None,
+    /// What this says.
+    Of(Policy),
+    /// Nobody knows: the policy is wrong.
+    Unknown,
+}
+
+impl Places {
+    fn check(&self, object: &manifest::Object) -> Result<(), crate::release::Error> {
+        match self {
+            Self::None => staged::without_policy(object),
+            Self::Of(policy) => staged::place_of(object, policy).map(drop),
+            Self::Unknown => Ok(()),
+        }
     }
 }
 

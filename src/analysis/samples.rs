@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value as Json;
+use serde_json::{Value as Json, json};
 
 use crate::analysis::files::documents;
 use crate::analysis::places;
@@ -26,6 +26,8 @@ pub struct Sample {
     pub namespace: String,
     /// Its `spec`: an object.
     pub spec: Json,
+    /// All of it.
+    pub resource: Json,
 }
 
 /// The resources in `text`, a file called `name`, and what is wrong with it.
@@ -58,16 +60,12 @@ fn sample(source: &Arc<Source>, node: Node, lines: usize) -> Result<Sample, Box<
     };
     let (api_version, kind, name) = (text("/apiVersion")?, text("/kind")?, text("/metadata/name")?);
     let namespace = text("/metadata/namespace").unwrap_or_default();
-    let spec = match node.get("spec") {
-        None => Json::Object(serde_json::Map::new()),
-        Some(spec) if spec.is_mapping() => {
-            spec.to_json(Numbers::Exact).map_err(|error| Box::new(places::fault(&error, source, lines)))?
-        }
-        Some(spec) => {
-            return Err(refuse(format!("expected a mapping for `spec`, found {}", spec.kind_name()), spec.place));
-        }
-    };
-    Ok(Sample { source: Arc::clone(source), node, lines, api_version, kind, name, namespace, spec })
+    if let Some(spec) = node.get("spec").filter(|spec| !spec.is_mapping()) {
+        return Err(refuse(format!("expected a mapping for `spec`, found {}", spec.kind_name()), spec.place));
+    }
+    let resource = node.to_json(Numbers::Exact).map_err(|error| Box::new(places::fault(&error, source, lines)))?;
+    let spec = resource.get("spec").cloned().unwrap_or_else(|| json!({}));
+    Ok(Sample { source: Arc::clone(source), node, lines, api_version, kind, name, namespace, spec, resource })
 }
 
 impl Sample {

@@ -51,7 +51,8 @@ pub(crate) fn check(root: &Level, has_records: bool, found: &mut Vec<Diagnostic>
     let mut unparsed = Vec::new();
     let mut names: BTreeSet<String> = BTreeSet::new();
     for level in root.all() {
-        for file in templates(level) {
+        let operator = operator(level).filter(|_| std::ptr::eq(level, root));
+        for file in templates(level).chain(operator) {
             if file.name.ends_with(HANDLEBARS) {
                 names.extend(short_name(&file.name));
                 if let Some(fault) = handlebars(level, file) {
@@ -104,6 +105,11 @@ pub(crate) fn templates(level: &Level) -> impl Iterator<Item = &File> {
         .files
         .iter()
         .filter(move |file| file.name.starts_with("templates/") && (!is_library || is_partial(&file.name)))
+}
+
+/// What the operator renders beside the templates: of the outermost chart.
+fn operator(level: &Level) -> impl Iterator<Item = &File> {
+    [render::POLICY, render::STATUS].into_iter().filter_map(|name| level.file(name))
 }
 
 fn handlebars(level: &Level, file: &File) -> Option<Diagnostic> {

@@ -382,3 +382,60 @@ fn definitions_and_schemas_must_be_such() {
         assert_eq!(found, want, "{text}");
     }
 }
+
+/// The files of a chart with a policy and with a template of this annotation.
+fn with_policy(policy: &str, annotation: &str) -> Vec<String> {
+    let template = format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{{{ .CR.metadata.name }}}}\n  annotations: {{{annotation}}}\n"
+    );
+    lines(&[("operator/policy.yaml", policy), ("templates/a.yaml", &template)])
+}
+
+#[test]
+fn a_policy_is_read_as_it_renders() {
+    let name = "chart-operator.dev/phase";
+    assert_eq!(with_policy("phases: [one, two]\n", &format!("{name}: two")), Vec::<String>::new());
+    assert_eq!(
+        with_policy("phases: [one, {{ .Values.none | default \"one\" }}]\ncolision: Force\n", &format!("{name}: two")),
+        [
+            "web/operator/policy.yaml (rendered):1:15: `one` is listed twice in `phases`",
+            "web/operator/policy.yaml (rendered):2:1: unknown field `colision` in `operator/policy.yaml` => did you mean \
+             `collision`?",
+        ]
+    );
+    assert_eq!(
+        with_policy("phases: [{{ uper .Release.Name }}]\n", &format!("{name}: two")),
+        ["web/operator/policy.yaml:1:13: function \"uper\" not defined => did you mean `upper`?"]
+    );
+}
+
+#[test]
+fn an_object_says_a_place_that_there_is() {
+    let name = "chart-operator.dev/phase";
+    let told = with_policy("phases: [one, two]\n", &format!("{name}: three"));
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].ends_with("annotation `chart-operator.dev/phase`: expected `one`, `two`, found `three`"),
+        "{told:?}"
+    );
+    let template =
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {chart-operator.dev/mode: patch}}\n";
+    let told = lines(&[("templates/a.yaml", template)]);
+    assert!(told[0].contains("expected none in a chart without `operator/policy.yaml`, found `patch`"), "{told:?}");
+}
+
+#[test]
+fn a_chart_that_waits_for_a_cluster_has_no_fault() {
+    let template =
+        "{{ if not (lookup \"v1\" \"Node\" \"\" \"a\") }}{{ wait \"NoNode\" \"there is no node a\" }}{{ end }}";
+    assert_eq!(lines(&[("operator/policy.yaml", ""), ("templates/a.yaml", template)]), Vec::<String>::new());
+}
+
+#[test]
+fn the_files_of_operator_are_parsed_in_every_branch() {
+    let status = "a: {{ if false }}{{ include \"none\" . }}{{ end }}\n";
+    assert_eq!(
+        lines(&[("operator/status.yaml", status)]),
+        ["web/operator/status.yaml:1:29: no template `none` is defined in the chart or its sub-charts"]
+    );
+}

@@ -110,7 +110,11 @@ pub fn stage(rendered: Vec<Object>, policy: &Policy, context: &Context, scope: S
     Ok(staged)
 }
 
-fn place_of(object: &Object, policy: &Policy) -> Result<Placement, Error> {
+/// The place of an object.
+///
+/// # Errors
+/// If an annotation of it says what there is not.
+pub fn place_of(object: &Object, policy: &Policy) -> Result<Placement, Error> {
     placement(&directives(&object.body), policy).map_err(|fault| faulty(object, fault))
 }
 
