@@ -13,6 +13,7 @@ mod offline;
 mod rbac;
 mod report;
 pub mod run;
+mod schema;
 mod serve;
 mod template;
 mod version;
@@ -54,6 +55,8 @@ enum Command {
     Diff(diff::Args),
     /// Print the least role that the operator needs for its charts
     Rbac(rbac::Args),
+    /// Print the JSON Schema of a file, for editors
+    Schema(schema::Args),
     /// Print the version
     Version,
     /// Print a completion script for a shell
@@ -87,6 +90,7 @@ fn execute(name: &'static str, chosen: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => return check::run(args),
         Command::Diff(args) => return diff::run(&args),
         Command::Rbac(args) => return rbac::run(args),
+        Command::Schema(args) => print(&schema::text(args))?,
         Command::Version => print(&version::line(name))?,
         Command::Completion(args) => print(&completion::script(&args, name, command(name)))?,
     }

@@ -13,6 +13,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use crate::diagnostic::Diagnostic;
+use crate::shape::Shape;
 
 pub use probes::{Error, Probes};
 
@@ -61,6 +62,9 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// What the file may hold.
+    pub const SHAPE: Shape = read::POLICY;
+
     /// Reads the rendered text of a policy file that users know as `path`.
     ///
     /// # Errors

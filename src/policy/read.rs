@@ -12,7 +12,7 @@ use crate::shape::{Faults, Field, Keys, Shape};
 use crate::yaml::{self, Node, NodeValue};
 
 /// The file.
-pub(crate) const POLICY: Shape = Shape::Object(
+pub(super) const POLICY: Shape = Shape::Object(
     &[
         Field::optional("phases", Shape::Names, "Phases in their order: one is entered when all before it are ready."),
         Field::optional(

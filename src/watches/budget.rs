@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::diagnostic::Place;
-use crate::watches::duration;
 use crate::watches::fields::{Field, Findings};
+use crate::watches::{duration, shape};
 use crate::yaml::NodeValue;
 
 /// How deep templates, blocks and parentheses can be open at most: what the stacks of renders are made for.
@@ -27,8 +27,6 @@ pub struct Budget {
     pub time: Option<Duration>,
 }
 
-const FIELDS: [&str; 6] = ["steps", "output", "memory", "depth", "crypto", "time"];
-
 /// What is appended to a number of bytes, and what it stands for.
 const UNITS: [(&str, u64); 6] =
     [("Ki", 1 << 10), ("Mi", 1 << 20), ("Gi", 1 << 30), ("k", 1_000), ("M", 1_000_000), ("G", 1_000_000_000)];
@@ -42,7 +40,7 @@ pub(crate) fn read(field: Option<Field<'_>>, findings: &mut Findings) -> Budget 
         findings.fault_with(field.value.place, message, hint);
         return Budget::default();
     }
-    let fields = findings.fields(field.value, &FIELDS);
+    let fields = findings.fields(field.value, &shape::BUDGET);
     let depth = fields.field("depth");
     Budget {
         steps: number(fields.field("steps"), findings),

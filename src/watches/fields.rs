@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Place, Source, suggestion};
+use crate::shape::Shape;
 use crate::value::format_float;
 use crate::yaml::{Node, NodeValue};
 
@@ -57,8 +58,9 @@ impl Findings {
         self.found.push(Diagnostic { hint, ..warning });
     }
 
-    /// The fields of a mapping, in any letter case. A key that is not in `known` is warned about.
-    pub(crate) fn fields<'a>(&mut self, mapping: &'a Node, known: &[&'static str]) -> Fields<'a> {
+    /// The fields of a mapping, in any letter case. A key that `shape` does not know is warned about.
+    pub(crate) fn fields<'a>(&mut self, mapping: &'a Node, shape: &Shape) -> Fields<'a> {
+        let known = shape.keys();
         let mut fields: BTreeMap<&'static str, Field<'a>> = BTreeMap::new();
         for (key, value) in mapping.entries() {
             let Some(text) = scalar(key) else {

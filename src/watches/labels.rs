@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::diagnostic::suggestion;
 use crate::release::selector::{Operator, Requirement, Selector, key_fault, value_fault};
 use crate::watches::fields::{Field, Fields, Findings, scalar};
+use crate::watches::shape;
 use crate::yaml::Node;
 
 pub(crate) fn selector(field: Field<'_>, findings: &mut Findings) -> Selector {
@@ -12,7 +13,7 @@ pub(crate) fn selector(field: Field<'_>, findings: &mut Findings) -> Selector {
         findings.mismatch(field, "a mapping");
         return Selector::default();
     }
-    let fields = findings.fields(field.value, &["matchLabels", "matchExpressions"]);
+    let fields = findings.fields(field.value, &shape::SELECTOR);
     Selector {
         match_labels: match_labels(fields.field("matchLabels"), findings),
         match_expressions: match_expressions(fields.field("matchExpressions"), findings),
@@ -47,7 +48,7 @@ fn requirement(item: &Node, findings: &mut Findings) -> Option<Requirement> {
         findings.fault(item.place, format!("expected `key`, `operator` and `values`, found {}", item.kind_name()));
         return None;
     }
-    let fields = findings.fields(item, &["key", "operator", "values"]);
+    let fields = findings.fields(item, &shape::REQUIREMENT);
     let key = key(item, &fields, findings);
     let operator = operator(item, &fields, findings);
     let values = values(fields.field("values"), findings);

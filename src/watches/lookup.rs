@@ -1,6 +1,7 @@
 //! `lookup`: what the templates of a watch may look up in the cluster.
 
 use crate::watches::fields::{Field, Findings};
+use crate::watches::shape;
 use crate::yaml::{Node, NodeValue};
 
 /// What may be looked up. The default lets a resource see its own namespace and cluster-scoped kinds, a cluster-scoped
@@ -91,7 +92,7 @@ pub(crate) fn read(field: Option<Field<'_>>, findings: &mut Findings) -> LookupR
         let scope = scope(field, "`none`, `own` or a mapping", findings);
         return LookupRules { scope, in_tpl: false };
     }
-    let fields = findings.fields(field.value, &["allow", "inTpl"]);
+    let fields = findings.fields(field.value, &shape::LOOKUP);
     let in_tpl = findings.bool(fields.field("inTpl")).unwrap_or_default();
     let Some(allow) = fields.field("allow") else { return LookupRules { in_tpl, ..LookupRules::default() } };
     let scope = if allow.value.is_sequence() {
@@ -122,7 +123,7 @@ fn allowed(item: &Node, findings: &mut Findings) -> Option<Allowed> {
         findings.fault_with(item.place, message, HINT);
         return None;
     }
-    let fields = findings.fields(item, &["group", "kind", "namespace"]);
+    let fields = findings.fields(item, &shape::ALLOWED);
     let group = findings.string(fields.field("group")).unwrap_or_default();
     let namespace = findings.string(fields.field("namespace"));
     let kind = findings.string(fields.field("kind")).unwrap_or_default();

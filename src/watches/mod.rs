@@ -15,6 +15,7 @@ mod labels;
 pub mod lookup;
 mod read;
 mod rules;
+mod shape;
 
 #[cfg(test)]
 mod tests;
@@ -36,6 +37,7 @@ pub use budget::Budget;
 pub use crds::Crds;
 pub use lookup::LookupRules;
 pub use read::parse;
+pub use shape::WATCHES;
 
 /// Release records kept where a watch does not say.
 pub const DEFAULT_HISTORY: u32 = 10;

@@ -11,35 +11,9 @@ use crate::diagnostic::{Diagnostic, Place, Severity, Source};
 use crate::values::strvals;
 use crate::watches::fields::{Entry, Field, Fields, Findings};
 use crate::watches::{
-    DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, crds, duration, labels, lookup, rules,
+    DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, crds, duration, labels, lookup, rules, shape,
 };
 use crate::yaml::{self, Node, Numbers};
-
-/// The fields that are carried out.
-const FIELDS: [&str; 22] = [
-    "group",
-    "version",
-    "kind",
-    "chart",
-    "watchDependentResources",
-    "overrideValues",
-    "overrides",
-    "selector",
-    "reconcilePeriod",
-    "dryRunOption",
-    "maxConcurrentReconciles",
-    "history",
-    "rollback",
-    "budget",
-    "patches",
-    "restrict",
-    "drift",
-    "ignoreFields",
-    "releaseNamespace",
-    "serviceAccountName",
-    "crds",
-    "lookup",
-];
 
 /// Reads the text of a `watches.yaml` that is known as `name`.
 ///
@@ -82,7 +56,7 @@ fn entries(document: &Node, findings: &mut Findings) -> Vec<Watch> {
             findings.fault(item.place, format!("expected a watch, found {}", item.kind_name()));
             continue;
         }
-        let fields = findings.fields(item, &FIELDS);
+        let fields = findings.fields(item, &shape::WATCH);
         let gvk = gvk(item, &fields, findings);
         if let Some(gvk) = &gvk {
             let place = fields.field("kind").map_or(item.place, |field| field.value.place);

@@ -13,6 +13,7 @@ use crate::release::scope::is_core;
 use crate::release::target::{Pattern, Target};
 use crate::watches::Drift;
 use crate::watches::fields::{Field, Fields, Findings, scalar};
+use crate::watches::shape;
 use crate::yaml::{self, Node, Numbers};
 
 /// The operations of RFC 6902, and the members that each needs beside `op` and `path`.
@@ -50,7 +51,7 @@ pub(crate) fn patches(field: Option<Field<'_>>, findings: &mut Findings) -> Vec<
 }
 
 fn patch(item: &Node, findings: &mut Findings) -> Option<Patch> {
-    let fields = findings.fields(item, &["target", "patch"]);
+    let fields = findings.fields(item, &shape::PATCH);
     let target = fields.field("target").and_then(|field| target(field, findings));
     let operations = fields.field("patch").map(|field| operations(field, findings));
     for name in ["target", "patch"] {
@@ -68,7 +69,7 @@ fn target(field: Field<'_>, findings: &mut Findings) -> Option<Target> {
         findings.mismatch(field, "a mapping");
         return None;
     }
-    let fields = findings.fields(field.value, &["group", "kind", "name"]);
+    let fields = findings.fields(field.value, &shape::TARGET);
     Some(named(&fields, findings))
 }
 
@@ -189,7 +190,7 @@ pub(crate) fn restrict(field: Option<Field<'_>>, findings: &mut Findings) -> Opt
         findings.mismatch(field, "a mapping");
         return None;
     }
-    let fields = findings.fields(field.value, &["namespaces", "clusterScoped", "kinds"]);
+    let fields = findings.fields(field.value, &shape::RESTRICT);
     Some(Restrict {
         namespaces: fields.field("namespaces").map(|field| namespaces(field, findings)),
         cluster_scoped: findings.bool(fields.field("clusterScoped")),
@@ -243,7 +244,7 @@ pub(crate) fn ignore_fields(field: Option<Field<'_>>, findings: &mut Findings) -
 }
 
 fn ignored(item: &Node, findings: &mut Findings) -> Ignore {
-    let fields = findings.fields(item, &["group", "kind", "name", "paths"]);
+    let fields = findings.fields(item, &shape::IGNORED);
     let target = named(&fields, findings);
     let mut paths = Vec::new();
     match fields.field("paths") {

@@ -1,10 +1,14 @@
 //! What a file that users write may hold, as a table: it checks a document, every fault at once, and prints the JSON Schema
 //! with which editors check the same file, so that the two cannot say different things.
 
+mod schema;
+
 use std::sync::Arc;
 
 use crate::diagnostic::{Diagnostic, Place, Source, suggestion};
 use crate::yaml::Node;
+
+pub use schema::{document, text};
 
 /// What a value may be. `null` is as good as nothing, wherever it stands.
 #[derive(Clone, Copy, Debug)]
@@ -27,6 +31,10 @@ pub enum Shape {
     Object(&'static [Field], Keys),
     /// Whatever it is, it means nothing.
     Ignored,
+    /// One of these, as whoever reads it finds out.
+    Either(&'static [Self]),
+    /// What whoever reads it checks; this is its JSON Schema.
+    Own(&'static str),
 }
 
 /// Which keys of a mapping must be there.
@@ -84,7 +92,7 @@ impl Faults {
     /// Adds all that a value has where `shape` is wanted. `name` is what the value is called.
     pub fn check(&mut self, node: &Node, shape: &Shape, name: &str) {
         match shape {
-            Shape::Ignored => {}
+            Shape::Ignored | Shape::Either(_) | Shape::Own(_) => {}
             _ if node.is_null() => {}
             Shape::Text | Shape::AnyText | Shape::Path | Shape::Choice(_) => self.check_text(node, shape, name),
             Shape::List(item) => {
@@ -206,6 +214,11 @@ pub fn path(text: &str) -> Option<Vec<&str>> {
 }
 
 impl Shape {
+    /// The keys of a mapping; none of anything else.
+    pub fn keys(&self) -> Vec<&'static str> {
+        if let Self::Object(fields, _) = self { fields.iter().map(|field| field.name).collect() } else { Vec::new() }
+    }
+
     fn wanted(&self) -> &'static str {
         match self {
             Self::List(_) | Self::Names => "a list",
