@@ -11,6 +11,7 @@ mod architecture;
 mod charts;
 mod cli;
 mod fuzz;
+mod guide;
 mod hostile;
 mod oracle;
 mod release;
