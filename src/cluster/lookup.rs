@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use kube::core::params::ListParams;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value as Json, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::cluster::discovery::Served;
 use crate::cluster::objects::Target;
-use crate::cluster::{Cluster, Error};
+use crate::cluster::{Cluster, Error, fields};
+use crate::functions::Selection;
 use crate::release::{Digest, Gvk};
 
 /// The type of the Secrets that Helm, and we, keep records of releases in (Helm v4.3.1, `pkg/storage/driver/secrets.go`).
@@ -25,9 +27,33 @@ pub struct Lookup {
     pub namespace: String,
     /// Empty for a list.
     pub name: String,
+    /// What of a list is meant.
+    pub filter: Filter,
+}
+
+/// What of a list is meant; the default is all of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Filter {
+    /// A label selector; empty for all objects.
+    pub selector: String,
+    /// Which fields of them, as in [`crate::functions::Selection`]; empty for all.
+    pub fields: Vec<String>,
 }
 
 impl Lookup {
+    /// Names an object, or with an empty name all objects.
+    pub fn new(api_version: &str, kind: &str, namespace: &str, name: &str) -> Self {
+        let text = str::to_owned;
+        let (api_version, kind) = (text(api_version), text(kind));
+        Self { api_version, kind, namespace: text(namespace), name: text(name), filter: Filter::default() }
+    }
+
+    /// Names the objects that a template selects.
+    pub fn selected(wanted: &Selection) -> Self {
+        let filter = Filter { selector: wanted.selector.clone(), fields: wanted.fields.clone() };
+        Self { filter, ..Self::new(&wanted.api_version, &wanted.kind, &wanted.namespace, "") }
+    }
+
     /// Its kind, to be asked for.
     pub fn gvk(&self) -> Gvk {
         Gvk::new(&self.api_version, &self.kind)
@@ -63,7 +89,8 @@ impl Contents {
             let metadata = item.get("metadata").and_then(|metadata| metadata.get(field));
             metadata.and_then(Json::as_str).unwrap_or_default().to_owned()
         };
-        let named = |item: &Json| Some(((text(item, "namespace"), text(item, "name")), digest_in_list(item)?));
+        let fields = &lookup.filter.fields;
+        let named = |item: &Json| Some(((text(item, "namespace"), text(item, "name")), digest_in_list(item, fields)?));
         Self::List(items.filter_map(named).collect())
     }
 
@@ -102,10 +129,10 @@ pub fn digest(object: &Json) -> Option<Digest> {
     Some(Digest::of(hash.finalize()))
 }
 
-/// As [`digest`], for an object in a list. Records of releases do not count there: writing one would change what the
+/// As [`digest`], for an object in a list of which only `fields` are meant. Records of releases do not count there: writing one would change what the
 /// record says was read.
-pub fn digest_in_list(object: &Json) -> Option<Digest> {
-    if object.get("type").and_then(Json::as_str) == Some(RECORD) { None } else { digest(object) }
+pub fn digest_in_list(object: &Json, fields: &[String]) -> Option<Digest> {
+    if object.get("type").and_then(Json::as_str) == Some(RECORD) { None } else { digest(&fields::only(object, fields)) }
 }
 
 impl Cluster {
@@ -118,7 +145,11 @@ impl Cluster {
             let target = Target { served, namespace: &lookup.namespace, name: &lookup.name };
             return Ok(self.get(target).await?.unwrap_or_else(|| json!({})));
         }
-        let items = self.list(served, &lookup.namespace, &ListParams::default()).await?;
+        let mut params = ListParams::default();
+        if !lookup.filter.selector.is_empty() {
+            params = params.labels(&lookup.filter.selector);
+        }
+        let items = self.list(served, &lookup.namespace, &params).await?;
         let kind = format!("{}List", lookup.kind);
         Ok(json!({"apiVersion": lookup.api_version, "kind": kind, "metadata": {}, "items": items}))
     }
@@ -129,8 +160,7 @@ mod tests {
     use super::*;
 
     fn lookup(namespace: &str, name: &str) -> Lookup {
-        let text = str::to_owned;
-        Lookup { api_version: text("v1"), kind: text("Secret"), namespace: text(namespace), name: text(name) }
+        Lookup::new("v1", "Secret", namespace, name)
     }
 
     fn object(version: &str, value: &str) -> Json {
@@ -159,6 +189,20 @@ mod tests {
         assert_eq!(of(&[object("1", "x")]), of(&[object("2", "x"), record]));
         assert_ne!(of(&[object("1", "x")]), of(&[object("1", "y")]));
         assert_ne!(of(&[object("1", "x")]), of(&[]));
+    }
+
+    #[test]
+    fn of_selected_fields_only_these_count() {
+        let lookup =
+            Lookup { filter: Filter { fields: vec!["data.other".into()], ..Filter::default() }, ..lookup("shop", "") };
+        let of = |object: &Json| Contents::of(&lookup, &json!({"items": [object]})).digest();
+        let mut changed = object("2", "y");
+        assert_eq!(of(&object("1", "x")), of(&changed));
+        changed["data"]["other"] = json!("z");
+        assert_ne!(of(&object("1", "x")), of(&changed));
+        let mut record = object("1", "x");
+        record["type"] = json!(RECORD);
+        assert_eq!(Contents::of(&lookup, &json!({"items": [record]})), Contents::List(BTreeMap::new()));
     }
 
     #[test]

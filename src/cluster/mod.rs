@@ -8,6 +8,7 @@ mod count;
 pub mod discovery;
 mod error;
 pub mod events;
+mod fields;
 pub mod lease;
 pub mod lookup;
 pub mod objects;

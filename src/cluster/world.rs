@@ -13,8 +13,8 @@ use tokio::runtime::Handle;
 
 use crate::cluster::discovery::{Discovery, Served};
 use crate::cluster::lookup::{Contents, Lookup};
-use crate::cluster::{Cluster, Error};
-use crate::functions::World;
+use crate::cluster::{Cluster, Error, fields};
+use crate::functions::{Selection, World};
 
 /// Whether objects of a kind in a namespace, empty for all of them, may be looked up.
 pub type Permits = dyn Fn(&Served, &str) -> bool + Send;
@@ -138,6 +138,18 @@ impl ClusterWorld {
         Ok(found)
     }
 
+    /// As [`ClusterWorld::find`], waited for.
+    fn find_now(&self, lookup: Lookup) -> Result<Json, String> {
+        let start = Instant::now();
+        let found = self.runtime.block_on(self.find(lookup));
+        self.waited.set(self.waited.get() + start.elapsed());
+        found.map_err(|error| {
+            let message = error.message();
+            self.looked.borrow_mut().failed = Some(error);
+            message
+        })
+    }
+
     fn deny(&self, lookup: Lookup, why: Denied) -> Json {
         self.looked.borrow_mut().denied.insert(lookup, why);
         json!({})
@@ -167,26 +179,27 @@ impl World for ClusterWorld {
     }
 
     fn lookup(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Json, String> {
-        let lookup = lookup(api_version, kind, namespace, name);
-        let start = Instant::now();
-        let found = self.runtime.block_on(self.find(lookup));
-        self.waited.set(self.waited.get() + start.elapsed());
-        found.map_err(|error| {
-            let message = error.message();
-            self.looked.borrow_mut().failed = Some(error);
-            message
-        })
+        self.find_now(Lookup::new(api_version, kind, namespace, name))
     }
 
     fn lookup_in_tpl(&self, api_version: &str, kind: &str, namespace: &str, name: &str) -> Result<Json, String> {
         if self.sight.in_tpl {
             return self.lookup(api_version, kind, namespace, name);
         }
-        Ok(self.deny(lookup(api_version, kind, namespace, name), Denied::Tpl))
+        Ok(self.deny(Lookup::new(api_version, kind, namespace, name), Denied::Tpl))
     }
-}
 
-fn lookup(api_version: &str, kind: &str, namespace: &str, name: &str) -> Lookup {
-    let text = str::to_owned;
-    Lookup { api_version: text(api_version), kind: text(kind), namespace: text(namespace), name: text(name) }
+    fn select(&self, wanted: &Selection) -> Result<Vec<Json>, String> {
+        let mut found = self.find_now(Lookup::selected(wanted))?;
+        let items = found.get_mut("items").and_then(Json::as_array_mut).map(std::mem::take).unwrap_or_default();
+        Ok(items.iter().map(|item| fields::only(item, &wanted.fields).into_owned()).collect())
+    }
+
+    fn select_in_tpl(&self, wanted: &Selection) -> Result<Vec<Json>, String> {
+        if self.sight.in_tpl {
+            return self.select(wanted);
+        }
+        self.deny(Lookup::selected(wanted), Denied::Tpl);
+        Ok(Vec::new())
+    }
 }

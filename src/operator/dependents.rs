@@ -14,7 +14,7 @@ use crate::cluster::lookup::Lookup;
 use crate::operator::follow::{Followed, Follower, Streaming, follow};
 use crate::operator::hooks::Hooks;
 use crate::operator::looks::Looks;
-use crate::reconcile::{Context, WatchState, Watching};
+use crate::reconcile::{Context, Cover, WatchState, Watching};
 use crate::release::{ObjectId, labels};
 
 /// What a watch is for.
@@ -153,9 +153,8 @@ impl Owned {
 
     /// Tells those who have looked the object up.
     fn show(&self, context: &Context, id: &ObjectId, object: Option<&Json>) {
-        let (namespace, name) = (id.namespace.clone(), id.name.clone());
-        let (api_version, kind) = (self.served.resource.api_version.clone(), id.kind.clone());
-        context.wake_readers(context.lookups.saw(&Lookup { api_version, kind, namespace, name }, object));
+        let shown = Lookup::new(&self.served.resource.api_version, &id.kind, &id.namespace, &id.name);
+        context.wake_readers(context.lookups.saw(&Cover::default(), &shown, object));
     }
 
     fn is_mine(&self, id: &ObjectId) -> bool {

@@ -59,9 +59,13 @@ impl Looks {
     pub(crate) fn state(&self, lookup: &Lookup) -> Option<watch::Receiver<WatchState>> {
         let running = self.lock();
         let watches = running.get(&(lookup.api_version.clone(), lookup.kind.clone()))?;
-        let cover = |namespace: &str, name: &str| Cover { namespace: namespace.to_owned(), name: name.to_owned() };
-        let (namespace, name) = (lookup.namespace.as_str(), lookup.name.as_str());
-        let wider = [cover(namespace, name), cover(namespace, ""), cover("", "")];
+        let exact = Cover {
+            namespace: lookup.namespace.clone(),
+            name: lookup.name.clone(),
+            selector: lookup.filter.selector.clone(),
+        };
+        let of_namespace = Cover { namespace: lookup.namespace.clone(), ..Cover::default() };
+        let wider = [exact, of_namespace, Cover::default()];
         wider.iter().find_map(|cover| watches.get(cover)).cloned()
     }
 
@@ -69,7 +73,7 @@ impl Looks {
         let (state, states) = watch::channel(WatchState::Starting);
         let resource = &served.resource;
         tracing::info!(target: "helm.controller", apiVersion = resource.api_version, kind = resource.kind,
-            namespace = cover.namespace, name = cover.name, "Watching what was looked up");
+            namespace = cover.namespace, name = cover.name, selector = cover.selector, "Watching what was looked up");
         let client = self.cluster.client();
         let api: Api<DynamicObject> = match cover.namespace.as_str() {
             "" => Api::all_with(client, resource),
@@ -80,7 +84,7 @@ impl Looks {
         let followed = Followed {
             cluster: self.cluster.clone(),
             api,
-            labels: None,
+            labels: (!cover.selector.is_empty()).then(|| cover.selector.clone()),
             fields,
             source,
             streaming: self.streaming.clone(),
@@ -111,13 +115,12 @@ struct Looked {
 }
 
 impl Looked {
-    fn show(&self, namespace: String, name: String, object: Option<DynamicObject>) {
+    fn show(&self, (namespace, name): &(String, String), object: Option<DynamicObject>) {
         let Some(context) = self.context.upgrade() else { return };
-        let (api_version, kind) = (self.served.resource.api_version.clone(), self.served.resource.kind.clone());
-        let lookup = Lookup { api_version, kind, namespace, name };
+        let lookup = Lookup::new(&self.served.resource.api_version, &self.served.resource.kind, namespace, name);
         if context.lookups.concerns(&lookup) {
             let object = object.and_then(|object| serde_json::to_value(object).ok());
-            context.wake_readers(context.lookups.saw(&lookup, object.as_ref()));
+            context.wake_readers(context.lookups.saw(&self.cover, &lookup, object.as_ref()));
         }
     }
 }
@@ -136,17 +139,16 @@ impl Follower for Looked {
     fn applied(&mut self, object: DynamicObject) {
         let place = place(&object);
         self.unseen.remove(&place);
-        self.show(place.0, place.1, Some(object));
+        self.show(&place, Some(object));
     }
 
     fn deleted(&mut self, object: DynamicObject) {
-        let (namespace, name) = place(&object);
-        self.show(namespace, name, None);
+        self.show(&place(&object), None);
     }
 
     fn listed(&mut self) {
-        for (namespace, name) in std::mem::take(&mut self.unseen) {
-            self.show(namespace, name, None);
+        for place in std::mem::take(&mut self.unseen) {
+            self.show(&place, None);
         }
     }
 }

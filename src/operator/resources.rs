@@ -150,7 +150,9 @@ impl Follower for Primary {
         let wanted = match self.controller.resources.observe(&resource) {
             News::Asked => true,
             // While a pass is under way it is most likely its own write; somebody else's makes that write a conflict.
-            News::Told => !self.controller.queue.is_running(&key),
+            News::Told => {
+                !self.controller.queue.is_running(&key) || self.context.is_read_anew(&self.controller, &resource)
+            }
             News::None => false,
         };
         if wanted {

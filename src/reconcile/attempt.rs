@@ -179,7 +179,7 @@ impl Pass<'_> {
             release: self.release.clone(),
             revision: terms.revision,
             operation: terms.operation,
-            context: Arc::new(render::Context::new(self.resource.json(), &self.context.namespace)),
+            context: Arc::new(self.seen(&self.resource)),
         }
     }
 

@@ -153,7 +153,8 @@ impl Pass<'_> {
         };
         let answer = Resource::new(self.context.operator.merge_patch(target, part, patch).await?);
         self.count("patch");
-        if self.controller.resources.written(&self.resource, &answer) {
+        let is_news = self.controller.resources.written(&self.resource, &answer);
+        if is_news || self.context.is_read_anew(self.controller, &answer) {
             self.controller.queue.add(self.key.clone());
         }
         Ok(Arc::new(answer))

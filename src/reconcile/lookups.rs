@@ -8,9 +8,10 @@ use std::time::Duration;
 use serde_json::Value as Json;
 use tokio::time::Instant;
 
-use crate::cluster::lookup::{self, Contents, Lookup};
+use crate::cluster::lookup::{self, Contents, Filter, Lookup};
 use crate::reconcile::objects::SetId;
 use crate::release::Digest;
+use crate::release::selector::Selector;
 
 /// How many objects of one namespace are watched one by one; for more the namespace is watched.
 const NAMES: usize = 8;
@@ -24,13 +25,15 @@ const PAUSE: u32 = 9;
 /// How long changes of what was looked up are gathered at most.
 const MAX_PAUSE: Duration = Duration::from_secs(1);
 
-/// What a watch for look-ups shows: an object, a namespace, or with both empty all objects of its kind.
+/// What a watch for look-ups shows: an object, the objects of a namespace, or with both empty all objects of its kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Cover {
     /// Empty for all of them, and for cluster-scoped kinds.
     pub namespace: String,
     /// Empty for all of them.
     pub name: String,
+    /// A label selector; empty for all of them. An object that leaves it is shown as if it were gone.
+    pub selector: String,
 }
 
 /// What was looked up, by whom.
@@ -60,6 +63,8 @@ struct Subject {
     contents: Option<Contents>,
     /// Whether it is one of the objects that we watch because they are ours.
     owned: bool,
+    /// That of a list of some objects only.
+    selector: Option<Selector>,
 }
 
 impl Lookups {
@@ -106,17 +111,16 @@ impl Lookups {
 
     /// Whether somebody has looked up the object, or a list it would be in.
     pub fn concerns(&self, object: &Lookup) -> bool {
-        let state = self.lock();
-        asked(object).iter().any(|lookup| state.subjects.contains_key(lookup))
+        !asked(&self.lock().subjects, object).is_empty()
     }
 
-    /// A watch shows the object, or with `None` that it is gone. Gives the sets for which that is news.
-    pub fn saw(&self, object: &Lookup, shown: Option<&Json>) -> BTreeSet<SetId> {
+    /// A watch of `cover` shows the object, or with `None` that it is gone from there. Gives the sets for which that is news.
+    pub fn saw(&self, cover: &Cover, object: &Lookup, shown: Option<&Json>) -> BTreeSet<SetId> {
         let mut state = self.lock();
         let mut woken = BTreeSet::new();
-        for lookup in asked(object) {
+        for lookup in asked(&state.subjects, object).into_iter().filter(|lookup| cover.tells_of(lookup)) {
             let Some(subject) = state.subjects.get_mut(&lookup) else { continue };
-            if subject.saw(lookup.name.is_empty(), object, shown) {
+            if subject.saw(&lookup, object, shown) {
                 woken.extend(subject.readers.iter().cloned());
             }
         }
@@ -127,7 +131,8 @@ impl Lookups {
     pub fn known(&self, api_version: &str, kind: &str, cover: &Cover) -> BTreeSet<(String, String)> {
         let state = self.lock();
         let mut known = BTreeSet::new();
-        for (lookup, subject) in of_kind(&state.subjects, api_version, kind) {
+        let subjects = of_kind(&state.subjects, api_version, kind).filter(|(lookup, _)| cover.tells_of(lookup));
+        for (lookup, subject) in subjects {
             if !lookup.name.is_empty() {
                 known.insert((lookup.namespace.clone(), lookup.name.clone()));
             } else if let Some(Contents::List(items)) = &subject.contents {
@@ -169,7 +174,7 @@ impl State {
         if !self.subjects.contains_key(lookup) {
             self.changed.insert(kind(lookup));
         }
-        let subject = self.subjects.entry(lookup.clone()).or_default();
+        let subject = self.subjects.entry(lookup.clone()).or_insert_with(|| Subject::new(lookup));
         subject.readers.insert(SetId::clone(set));
         subject
     }
@@ -192,12 +197,28 @@ impl State {
 }
 
 impl Subject {
+    fn new(lookup: &Lookup) -> Self {
+        // What cannot be read, which another version may have written, is taken for all objects.
+        let selector = Selector::parse(&lookup.filter.selector).ok().filter(|selector| !selector.is_empty());
+        Self { selector, ..Self::default() }
+    }
+
+    /// Whether an object is one of those that are meant.
+    fn means(&self, shown: &Json) -> bool {
+        let Some(selector) = &self.selector else { return true };
+        let labels =
+            shown.get("metadata").and_then(|metadata| metadata.get("labels")?.as_object()).into_iter().flatten();
+        let text = |(key, value): (&String, &Json)| Some((key.clone(), value.as_str()?.to_owned()));
+        selector.matches(&labels.filter_map(text).collect())
+    }
+
     /// Takes what a watch shows. `true` if it is another than was known.
-    fn saw(&mut self, is_list: bool, object: &Lookup, shown: Option<&Json>) -> bool {
+    fn saw(&mut self, lookup: &Lookup, object: &Lookup, shown: Option<&Json>) -> bool {
+        let shown = shown.filter(|shown| self.means(shown));
         match &mut self.contents {
             Some(Contents::List(items)) => {
                 let key = (object.namespace.clone(), object.name.clone());
-                match shown.and_then(lookup::digest_in_list) {
+                match shown.and_then(|shown| lookup::digest_in_list(shown, &lookup.filter.fields)) {
                     Some(digest) => items.insert(key, digest) != Some(digest),
                     None => items.remove(&key).is_some(),
                 }
@@ -207,7 +228,7 @@ impl Subject {
                 std::mem::replace(known, new) != new
             }
             // Whoever reads it compares it himself. A list is not known by one of its objects.
-            None if is_list => false,
+            None if lookup.name.is_empty() => false,
             None => {
                 self.contents = Some(Contents::Object(shown.and_then(lookup::digest)));
                 false
@@ -220,16 +241,27 @@ impl Cover {
     fn shows(&self, namespace: &str, name: &str) -> bool {
         (self.namespace.is_empty() || self.namespace == namespace) && (self.name.is_empty() || self.name == name)
     }
+
+    /// Whether what is gone from here is gone for `lookup` too.
+    fn tells_of(&self, lookup: &Lookup) -> bool {
+        self.selector.is_empty() || self.selector == lookup.filter.selector
+    }
 }
 
 fn kind(lookup: &Lookup) -> (String, String) {
     (lookup.api_version.clone(), lookup.kind.clone())
 }
 
-/// The look-ups that an object is an answer to: itself, the list of its namespace, that of all namespaces.
-fn asked(object: &Lookup) -> BTreeSet<Lookup> {
-    let list = Lookup { name: String::new(), ..object.clone() };
-    [object.clone(), Lookup { namespace: String::new(), ..list.clone() }, list].into()
+/// The look-ups that an object is an answer to: itself, lists of its namespace, those of all namespaces.
+fn asked(subjects: &BTreeMap<Lookup, Subject>, object: &Lookup) -> BTreeSet<Lookup> {
+    let Lookup { api_version, kind, namespace, name, .. } = object;
+    let first = |namespace, name| Lookup::new(api_version, kind, namespace, name);
+    let mut asked = BTreeSet::new();
+    for first in [first(namespace, name), first(namespace, ""), first("", "")] {
+        let same = |lookup: &&Lookup| Lookup { filter: Filter::default(), ..(*lookup).clone() } == first;
+        asked.extend(subjects.range(&first..).map(|(lookup, _)| lookup).take_while(same).cloned());
+    }
+    asked
 }
 
 fn of_kind<'a>(
@@ -237,45 +269,49 @@ fn of_kind<'a>(
     api_version: &'a str,
     kind: &'a str,
 ) -> impl Iterator<Item = (&'a Lookup, &'a Subject)> {
-    let (namespace, name) = (String::new(), String::new());
-    let first = Lookup { api_version: api_version.to_owned(), kind: kind.to_owned(), namespace, name };
+    let first = Lookup::new(api_version, kind, "", "");
     subjects.range(first..).take_while(move |(lookup, _)| lookup.api_version == api_version && lookup.kind == kind)
 }
 
 /// The fewest and smallest watches that show all of `lookups`.
 fn covers<'a>(lookups: impl Iterator<Item = &'a Lookup>, cluster_wide: bool) -> BTreeSet<Cover> {
-    let mut names: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    // By namespace, the name and the selector of each.
+    let mut parts: BTreeMap<&str, BTreeSet<(&str, &str)>> = BTreeMap::new();
     for lookup in lookups {
-        names.entry(&lookup.namespace).or_default().insert(&lookup.name);
+        parts.entry(&lookup.namespace).or_default().insert((&lookup.name, &lookup.filter.selector));
     }
-    let is_whole = |names: &BTreeSet<&str>| names.contains("") || names.len() > NAMES;
-    if names.get("").is_some_and(is_whole) {
+    let is_whole = |parts: &BTreeSet<(&str, &str)>| parts.contains(&("", "")) || parts.len() > NAMES;
+    if parts.get("").is_some_and(is_whole) {
         return [Cover::default()].into();
     }
-    let watches = names.values().map(|names| if is_whole(names) { 1 } else { names.len() }).sum::<usize>();
-    let (crowded, namespaces) = (watches > WATCHES, names.len());
+    let watches = parts.values().map(|parts| if is_whole(parts) { 1 } else { parts.len() }).sum::<usize>();
+    let (crowded, namespaces) = (watches > WATCHES, parts.len());
     if cluster_wide && namespaces > WATCHES {
         return [Cover::default()].into();
     }
-    let cover = |namespace: &str, name: &str| Cover { namespace: namespace.to_owned(), name: name.to_owned() };
-    let of_namespace = |(namespace, names): (&str, BTreeSet<&str>)| -> Vec<Cover> {
-        if is_whole(&names) || crowded && !namespace.is_empty() {
-            vec![cover(namespace, "")]
+    let cover = |namespace: &str, (name, selector): (&str, &str)| Cover {
+        namespace: namespace.to_owned(),
+        name: name.to_owned(),
+        selector: selector.to_owned(),
+    };
+    let of_namespace = |(namespace, parts): (&str, BTreeSet<(&str, &str)>)| -> Vec<Cover> {
+        if is_whole(&parts) || crowded && !namespace.is_empty() {
+            vec![cover(namespace, ("", ""))]
         } else {
-            names.into_iter().map(|name| cover(namespace, name)).collect()
+            parts.into_iter().map(|part| cover(namespace, part)).collect()
         }
     };
-    names.into_iter().flat_map(of_namespace).collect()
+    parts.into_iter().flat_map(of_namespace).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use serde_json::json;
+    use std::sync::Arc;
 
     fn lookup(namespace: &str, name: &str) -> Lookup {
-        let text = str::to_owned;
-        Lookup { api_version: text("v1"), kind: text("ConfigMap"), namespace: text(namespace), name: text(name) }
+        Lookup::new("v1", "ConfigMap", namespace, name)
     }
 
     fn covered(lookups: &[(&str, String)], cluster_wide: bool) -> String {
@@ -309,7 +345,7 @@ mod tests {
     }
 
     fn see(lookups: &Lookups, name: &str, object: Option<&Json>) -> Vec<String> {
-        lookups.saw(&lookup("a", name), object).iter().map(ToString::to_string).collect()
+        lookups.saw(&Cover::default(), &lookup("a", name), object).iter().map(ToString::to_string).collect()
     }
 
     #[test]
@@ -338,6 +374,64 @@ mod tests {
         assert_eq!(see(&lookups, "x", Some(&object("4", "w"))), ["one"]);
         assert_eq!(see(&lookups, "x", None), ["one"]);
         assert_eq!(lookups.known("v1", "ConfigMap", &Cover::default()), [("a".to_owned(), "y".to_owned())].into());
+    }
+
+    fn selected(selector: &str) -> Lookup {
+        let filter = Filter { selector: selector.to_owned(), fields: vec!["data.k".to_owned()] };
+        Lookup { filter, ..lookup("a", "") }
+    }
+
+    fn labelled(value: &str, label: &str) -> Json {
+        let mut object = object("1", value);
+        object["metadata"]["labels"] = json!({"app": label});
+        object
+    }
+
+    #[test]
+    fn an_object_that_enters_or_leaves_a_selector_is_news_and_so_are_the_fields_that_were_asked_for() {
+        let lookups = Lookups::default();
+        let (one, list): (SetId, _) = ("one".into(), selected("app in (web)"));
+        lookups.read_by(&one, [(&list, false)].into_iter());
+        lookups.learn(&one, &list, Contents::of(&list, &json!({"items": [labelled("v", "web")]})));
+        let mut other = labelled("v", "web");
+        other["data"]["more"] = json!("x");
+        assert_eq!(see(&lookups, "x", Some(&other)), [""; 0]);
+        assert_eq!(see(&lookups, "x", Some(&labelled("w", "web"))), ["one"]);
+        assert_eq!(see(&lookups, "x", Some(&labelled("w", "db"))), ["one"]);
+        assert_eq!(see(&lookups, "x", Some(&labelled("v", "db"))), [""; 0]);
+        assert_eq!(see(&lookups, "x", Some(&labelled("v", "web"))), ["one"]);
+        assert_eq!(see(&lookups, "x", None), ["one"]);
+    }
+
+    #[test]
+    fn what_is_gone_from_a_selector_is_not_gone_for_those_who_asked_otherwise() {
+        let lookups = Lookups::default();
+        let (web, whole): (SetId, SetId) = ("web".into(), "whole".into());
+        let (list, all) = (selected("app in (web)"), lookup("a", ""));
+        for (set, lookup) in [(&web, &list), (&whole, &all)] {
+            lookups.read_by(set, [(lookup, false)].into_iter());
+            lookups.learn(set, lookup, Contents::of(lookup, &json!({"items": [labelled("v", "web")]})));
+        }
+        let cover = Cover { namespace: "a".into(), name: String::new(), selector: "app in (web)".into() };
+        let known = |cover: &Cover| lookups.known("v1", "ConfigMap", cover).len();
+        assert_eq!((known(&cover), known(&Cover::default())), (1, 1));
+        assert_eq!(lookups.saw(&cover, &lookup("a", "x"), None), [Arc::clone(&web)].into());
+        assert_eq!((known(&cover), known(&Cover::default())), (0, 1));
+        assert!(lookups.concerns(&lookup("a", "x")));
+    }
+
+    #[test]
+    fn few_selectors_are_watched_one_by_one_and_many_together() {
+        let covered = |count: usize| {
+            let lookups: Vec<_> = (0..count).map(|n| selected(&format!("app in (n{n})"))).collect();
+            covers(lookups.iter(), true)
+                .into_iter()
+                .map(|cover| format!("{}/{}", cover.namespace, cover.selector))
+                .collect::<Vec<_>>()
+                .join(" ")
+        };
+        assert_eq!(covered(2), "a/app in (n0) a/app in (n1)");
+        assert_eq!(covered(9), "a/");
     }
 
     #[test]

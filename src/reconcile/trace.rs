@@ -1,18 +1,20 @@
 //! What a render was made of beside chart and values, and whether it would be made of the same now.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::cluster::Error;
-use crate::cluster::lookup::{Contents, Lookup};
+use crate::cluster::lookup::{Contents, Filter, Lookup};
 use crate::cluster::world::{Denied, Looked};
 use crate::metrics::DeniedLookup;
-use crate::reconcile::context::{Context, Memo, WatchState};
+use crate::reconcile::context::{Context, Controller, Memo, WatchState};
 use crate::reconcile::objects::SetId;
 use crate::reconcile::observe::SYNC_DEADLINE;
 use crate::reconcile::pass::{Pass, log};
+use crate::reconcile::resource::Resource;
 use crate::release::{Digest, Gvk, ObjectId};
 use crate::render::{self, Asked};
 
@@ -25,6 +27,8 @@ pub(crate) struct Trace {
     lookups: BTreeMap<Lookup, Digest>,
     /// What was asked of the cluster in vain.
     denied: BTreeMap<Lookup, Denied>,
+    /// Of what templates see of the resource, by its place in [`render::Context`].
+    read: BTreeMap<String, Digest>,
     /// When something that was waited for comes to pass.
     due: Option<Timestamp>,
 }
@@ -42,11 +46,18 @@ pub(crate) struct Stored {
     /// API version, kind, namespace, name, and what was found.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     lookups: Vec<(String, String, String, String, String)>,
+    /// API version, kind, namespace, which objects and fields, and what was found.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    selected: Vec<(String, String, String, Filter, String)>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    read: BTreeMap<String, String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due: Option<String>,
 }
 
 impl Stored {
     pub(crate) fn is_empty(&self) -> bool {
-        self.has.is_empty() && self.api_versions.is_none() && self.kube_version.is_none() && self.lookups.is_empty()
+        Trace::from(self.clone()).is_empty()
     }
 }
 
@@ -56,7 +67,7 @@ impl Trace {
         let mut asked = trace.asked;
         asked.has.extend(looked.served.clone());
         let lookups = looked.found.iter().map(|(lookup, contents)| (lookup.clone(), contents.digest())).collect();
-        Self { asked, lookups, denied: looked.denied.clone(), due: trace.due }
+        Self { asked, lookups, denied: looked.denied.clone(), read: trace.read, due: trace.due }
     }
 
     /// What was looked up.
@@ -104,21 +115,39 @@ impl Trace {
         *self == Self::default()
     }
 
+    /// Whether templates would read the same of `context`.
+    pub(crate) fn sees_the_same(&self, context: impl FnOnce() -> render::Context) -> bool {
+        self.read.is_empty() || context().holds(&self.read)
+    }
+
+    /// Whether what was waited for has come to pass.
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.due.is_some_and(|due| due <= now)
+    }
+
     /// Whether `capabilities` give the same answers.
     pub(crate) fn holds(&self, capabilities: &render::Capabilities) -> bool {
         self.asked.holds(capabilities)
     }
 
     pub(crate) fn stored(&self) -> Stored {
-        let lookup = |(lookup, digest): (&Lookup, &Digest)| {
-            let Lookup { api_version, kind, namespace, name } = lookup.clone();
-            (api_version, kind, namespace, name, digest.to_base64())
-        };
+        let (mut lookups, mut selected) = (Vec::new(), Vec::new());
+        for (lookup, digest) in &self.lookups {
+            let Lookup { api_version, kind, namespace, name, filter } = lookup.clone();
+            if filter == Filter::default() {
+                lookups.push((api_version, kind, namespace, name, digest.to_base64()));
+            } else {
+                selected.push((api_version, kind, namespace, filter, digest.to_base64()));
+            }
+        }
         Stored {
             has: self.asked.has.clone(),
             api_versions: self.asked.api_versions.map(|digest| digest.to_base64()),
             kube_version: self.asked.kube_version.clone(),
-            lookups: self.lookups.iter().map(lookup).collect(),
+            lookups,
+            selected,
+            read: self.read.iter().map(|(place, digest)| (place.clone(), digest.to_base64())).collect(),
+            due: self.due.map(|due| due.to_string()),
         }
     }
 }
@@ -128,14 +157,23 @@ impl From<Stored> for Trace {
     fn from(stored: Stored) -> Self {
         let digest = |text: &str| Digest::from_base64(text).unwrap_or(Digest([0; 16]));
         let lookups = stored.lookups.into_iter().map(|(api_version, kind, namespace, name, found)| {
-            (Lookup { api_version, kind, namespace, name }, digest(&found))
+            (Lookup::new(&api_version, &kind, &namespace, &name), digest(&found))
+        });
+        let selected = stored.selected.into_iter().map(|(api_version, kind, namespace, filter, found)| {
+            (Lookup { filter, ..Lookup::new(&api_version, &kind, &namespace, "") }, digest(&found))
         });
         let asked = Asked {
             has: stored.has,
             api_versions: stored.api_versions.as_deref().map(digest),
             kube_version: stored.kube_version,
         };
-        Self { asked, lookups: lookups.collect(), denied: BTreeMap::new(), due: None }
+        Self {
+            asked,
+            lookups: lookups.chain(selected).collect(),
+            denied: BTreeMap::new(),
+            read: stored.read.into_iter().map(|(place, found)| (place, digest(&found))).collect(),
+            due: stored.due.map(|due| due.parse().unwrap_or(Timestamp::MIN)),
+        }
     }
 }
 
@@ -146,7 +184,9 @@ impl Pass<'_> {
     /// What somebody has changed of our own objects is put back and not rendered anew.
     pub(crate) async fn holds(&self, trace: &Trace, memo: &Memo) -> Result<bool, Error> {
         let blind = self.follow(trace, &memo.beside).await?;
-        if !trace.holds(&self.context.capabilities.borrow()) {
+        let same =
+            trace.holds(&self.context.capabilities.borrow()) && trace.sees_the_same(|| self.seen(&self.resource));
+        if !same || trace.is_due(Timestamp::now()) {
             return Ok(false);
         }
         for (lookup, digest) in &trace.lookups {
@@ -160,6 +200,11 @@ impl Pass<'_> {
             }
         }
         Ok(true)
+    }
+
+    /// What templates see of `resource`.
+    pub(crate) fn seen(&self, resource: &Resource) -> render::Context {
+        self.context.seen(resource)
     }
 
     /// Reads what a render has looked up.
@@ -180,6 +225,11 @@ impl Pass<'_> {
     /// Sees to it that what was looked up is watched, and nothing else for this resource. Gives what cannot be.
     pub(crate) async fn follow(&self, trace: &Trace, beside: &BTreeSet<Lookup>) -> Result<BTreeSet<Lookup>, Error> {
         let all: BTreeSet<_> = trace.lookups().chain(beside).collect();
+        // What is due already is no reason to come back: this pass renders.
+        let left = trace.due.and_then(|due| Duration::try_from(due.duration_since(Timestamp::now())).ok());
+        if let Some(left) = left.filter(|left| !left.is_zero()) {
+            self.controller.queue.add_at(self.key.clone(), tokio::time::Instant::now() + left);
+        }
         let owned = |lookup: &Lookup| !lookup.name.is_empty() && self.context.objects.owner(&id(lookup)).is_some();
         let lookups = all.iter().map(|lookup| (*lookup, owned(lookup)));
         let changed = self.context.lookups.read_by(&self.set, lookups);
@@ -235,10 +285,24 @@ impl Pass<'_> {
 }
 
 impl Context {
+    /// What templates see of `resource`.
+    pub(crate) fn seen(&self, resource: &Resource) -> render::Context {
+        render::Context::new(resource.json(), &self.namespace)
+    }
+
+    /// Whether a chart rendered something else if it were rendered for `resource` as it is now, not as it was then.
+    pub fn is_read_anew(&self, controller: &Controller, resource: &Resource) -> bool {
+        let Some(memo) = controller.memo(&resource.key()) else { return false };
+        let failed = memo.unrendered.as_ref().map(|unrendered| &unrendered.trace);
+        let kept = memo.kept.as_ref().map(|kept| &kept.attempt.trace);
+        let last = failed.or(kept).unwrap_or(&memo.trace);
+        !last.sees_the_same(|| self.seen(resource))
+    }
+
     /// Starts and ends watches on these kinds, by API version and name, as look-ups need them.
     pub(crate) async fn look(&self, kinds: BTreeSet<(String, String)>) {
         for (api_version, kind) in kinds {
-            let lookup = Lookup { api_version, kind, namespace: String::new(), name: String::new() };
+            let lookup = Lookup::new(&api_version, &kind, "", "");
             // What cannot be resolved is not watched, and read again in each pass.
             if let Ok(served) = self.discovery.resolve(&lookup.gvk()).await {
                 self.watching.look(&served);
@@ -270,8 +334,9 @@ impl Context {
 }
 
 fn describe(lookup: &Lookup) -> String {
-    let Lookup { api_version, kind, namespace, name } = lookup;
-    format!("{api_version} {kind} {namespace}/{name}")
+    let Lookup { api_version, kind, namespace, name, filter } = lookup;
+    let selector = if filter.selector.is_empty() { String::new() } else { format!(" with {}", filter.selector) };
+    format!("{api_version} {kind} {namespace}/{name}{selector}")
 }
 
 /// The object that is looked up.

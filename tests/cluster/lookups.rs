@@ -154,6 +154,7 @@ async fn a_kind_that_appears_renders_those_who_asked_for_it() {
     assert_eq!(renders(&operator, "Web").await, 5);
 }
 
+<<<<<<< HEAD
 const DOOR: &str = r#"apiVersion: v1
 kind: ConfigMap
 metadata: {name: {{ .Release.Name }}}
@@ -183,4 +184,59 @@ async fn what_may_be_read_and_not_watched_is_read_again_with_every_period() {
     assert_eq!(crate::quiet::renders(&operator, "Web").await, renders, "what is the same renders nothing");
     let told = operator.logged("Watch failed");
     assert!(told.len() <= 1, "once: {told:?}");
+=======
+/// The texts of maps with a label, when they may be told.
+const SELECTED: &str = r#"{{- $maps := lookupSelector "v1" "ConfigMap" .Release.Namespace "copy in (yes)" (list "data.text") }}
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}-copy}
+data:
+  texts: {{ range $maps }}{{ .metadata.name }}={{ .data.text }} {{ end }}
+  told: {{ elapsed "3s" .Values.since | quote }}
+  stage: {{ dig "metadata" "labels" "stage" "none" .CR }}
+"#;
+
+#[tokio::test]
+async fn objects_are_selected_by_labels_and_only_the_fields_that_were_asked_for_are_news() {
+    let namespace = Namespace::create("selected").await;
+    let project = web(&[("copy.yaml", SELECTED)]);
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1h"]).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    let map = |label: &str| json!({"metadata": {"labels": {"copy": label}}, "data": {"text": "t", "other": "o"}});
+    let texts = |texts: &'static str| move |map: &Json| map["data"]["texts"].as_str().unwrap_or_default() == texts;
+
+    namespace.create_named("ConfigMap", "b", map("yes")).await;
+    namespace.create_named("ConfigMap", "a", map("yes")).await;
+    namespace.create_named("ConfigMap", "c", map("no")).await;
+    namespace.until("ConfigMap", "shop-copy", "it has both in order", texts("a=t b=t")).await;
+    let before = renders(&operator, "Web").await;
+    namespace.patch("ConfigMap", "a", json!({"data": {"other": "changed"}})).await;
+    namespace.patch("ConfigMap", "c", json!({"data": {"text": "changed"}})).await;
+    namespace.patch("ConfigMap", "b", json!({"metadata": {"labels": {"copy": "no"}}})).await;
+    namespace.until("ConfigMap", "shop-copy", "one has left", texts("a=t")).await;
+    assert_eq!(renders(&operator, "Web").await, before + 1);
+    namespace.delete("ConfigMap", "a").await;
+    namespace.until("ConfigMap", "shop-copy", "the other is gone", texts("")).await;
+}
+
+#[tokio::test]
+async fn a_path_of_the_resource_that_templates_read_and_a_time_that_comes_render_again() {
+    let namespace = Namespace::create("read-paths").await;
+    let project = web(&[("copy.yaml", SELECTED)]);
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1h"]).await;
+    let since = k8s_openapi::jiff::Timestamp::now().to_string();
+    namespace.create_resource("Web", "shop", json!({"since": since})).await;
+    let told = |map: &Json| map["data"]["told"] == "true";
+    namespace.until("ConfigMap", "shop-copy", "the time has come", told).await;
+    namespace.until("Web", "shop", "it is deployed", is_deployed).await;
+    // Once before the time has come and once after, whatever was written to the resource in between.
+    assert_eq!(renders(&operator, "Web").await, 2);
+
+    namespace.patch("Web", "shop", json!({"metadata": {"labels": {"other": "x"}}})).await;
+    namespace.patch("Web", "shop", json!({"metadata": {"labels": {"stage": "two"}}})).await;
+    let stage = |map: &Json| map["data"]["stage"] == "two";
+    namespace.until("ConfigMap", "shop-copy", "it has the label", stage).await;
+    assert_eq!(renders(&operator, "Web").await, 3);
+>>>>>>> 4ef952e (Trace what is read of the resource, look-ups by labels and fields, and times that are waited for)
 }

@@ -122,8 +122,7 @@ fn note_seen(scene: Scene<'_>, item: &Item, live: &Json, walk: &mut Walk) -> See
 
 /// What is looked at of an object that is observed or patched.
 pub(crate) fn beside(item: &Item) -> Lookup {
-    let ObjectId { namespace, name, .. } = item.id.clone();
-    Lookup { api_version: item.gvk().api_version(), kind: item.id.kind.clone(), namespace, name }
+    Lookup::new(&item.gvk().api_version(), &item.id.kind, &item.id.namespace, &item.id.name)
 }
 
 /// What is looked at beside what templates look up, and beside what is ours.

@@ -11,6 +11,23 @@ const MAX_DEPTH: usize = 500;
 /// Why there is no [`view`].
 pub(crate) const TOO_DEEP: &str = "the data is nested too deeply, or contains itself";
 
+/// What templates see of the resource: whoever does not name it does not read it.
+const OF_RESOURCE: [&str; 4] = ["CR", "Previous", "Results", "Operator"];
+
+/// As [`view`] of a template's dot, without what `is_named` says that no template names.
+pub(crate) fn view_of_dot(dot: &Value, is_named: impl Fn(&str) -> bool) -> Option<Json> {
+    let Value::Map(map) = dot else { return view(dot) };
+    let hidden: Vec<_> = OF_RESOURCE.into_iter().filter(|name| map.contains(name) && !is_named(name)).collect();
+    if hidden.is_empty() {
+        return view(dot);
+    }
+    let shown = map.shallow_copy();
+    for name in hidden {
+        shown.remove(name);
+    }
+    view(&Value::Map(shown))
+}
+
 /// How many values the crate copies in the time of a step.
 const VALUES_PER_STEP: u64 = 8;
 

@@ -91,6 +91,11 @@ impl Library {
         }
     }
 
+    /// Whether `word` stands in a template.
+    fn names(&self, word: &str) -> bool {
+        self.sources.values().any(|source| source.text.contains(word))
+    }
+
     pub(crate) fn source(&self, path: &str) -> Option<&Arc<Source>> {
         self.sources.get(path)
     }
@@ -124,7 +129,8 @@ impl Entry {
     fn render(&self, execution: &mut dyn Execution, dot: &Value) -> Result<(), Error> {
         let path = self.path();
         let at_start = |kind| error::at_start(&self.library, path, kind);
-        let view = data::view(dot).ok_or_else(|| at_start(ErrorKind::Message(data::TOO_DEEP.to_owned())))?;
+        let view = data::view_of_dot(dot, |name| self.library.names(name));
+        let view = view.ok_or_else(|| at_start(ErrorKind::Message(data::TOO_DEEP.to_owned())))?;
         execution.spend(data::weight(&view)).map_err(|limit| at_start(ErrorKind::Limit(limit)))?;
         let context = Context::from(view);
         let bridge = Bridge::new(execution, dot, context.data());
