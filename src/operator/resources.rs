@@ -14,7 +14,7 @@ use crate::metrics::{Metrics, Resource as ResourceLabels};
 use crate::operator::controller::Station;
 use crate::operator::follow::{Followed, Follower, follow};
 use crate::reconcile::resource::{Key, News, Resource};
-use crate::reconcile::{Controller, WatchState};
+use crate::reconcile::{Context, Controller, WatchState};
 
 /// The watches on the resources of one kind, one for each namespace. They, and their health checks, end with this value.
 pub(crate) struct Watches {
@@ -70,7 +70,8 @@ pub(crate) fn watch(station: &Station, entry: &Entry, controller: &Arc<Controlle
             "" => format!("watch {}", followed.source),
             namespace => format!("watch {} in {namespace}", followed.source),
         };
-        let follower = Primary { controller: Arc::clone(controller), namespace, unseen: BTreeSet::new() };
+        let (context, controller) = (Arc::clone(&station.context), Arc::clone(controller));
+        let follower = Primary { context, controller, namespace, unseen: BTreeSet::new() };
         watches.followers.spawn(follow(followed, follower, state));
         watches.reporters.spawn(report_health(station.gate.clone(), check.clone(), states));
         watches.checks.push(check);
@@ -122,6 +123,7 @@ pub(crate) fn count(metrics: &Metrics, controller: &Arc<Controller>) {
 
 /// Takes the events of the resources.
 struct Primary {
+    context: Arc<Context>,
     controller: Arc<Controller>,
     namespace: String,
     /// While a list is read: what was known before it and has not been shown again.

@@ -12,10 +12,12 @@ mod tests;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use serde_json::Value as Json;
 
 pub use context::Context;
 
 use crate::functions::{self, Host};
+use crate::policy::Probes;
 use crate::template::function::{Engine, Function, FunctionError, Functions, Rest, Wait};
 use crate::template::quote;
 use crate::value::{Elem, List, Str, Value, meter};
@@ -27,6 +29,7 @@ pub(crate) fn extend(table: &mut Functions) {
         Function::new("lookupSelector", lookup_selector).priced(|_| Duration::ZERO),
         Function::new("sortByPath", sort_by_path),
         Function::new("conditionTrue", condition_true),
+        Function::new("probe", probe),
         Function::new("elapsed", elapsed),
         Function::new("wait", wait),
     ]);
@@ -46,7 +49,7 @@ fn lookup_selector(
     let world = &Host::of(engine)?.world;
     let selection = selection::selection([api_version, kind, namespace], &selector, &fields)?;
     let mut found = if in_tpl { world.select_in_tpl(&selection) } else { world.select(&selection) }?;
-    let text = |object: &serde_json::Value, field: &str| {
+    let text = |object: &Json, field: &str| {
         let metadata = object.get("metadata").and_then(|metadata| metadata.get(field)?.as_str());
         metadata.unwrap_or_default().to_owned()
     };
@@ -106,6 +109,18 @@ fn condition_true(object: Value, condition: Str) -> Result<bool, String> {
     };
     let mut conditions = conditions.iter().filter_map(Value::as_list).flat_map(|list| list.iter());
     Ok(conditions.any(|item| is(item, "type", &condition) && is(item, "status", b"True")))
+}
+
+/// `probe OBJECT PROBES`: the messages of the probes that fail, as in a policy; "" when all pass.
+fn probe(object: Value, probes: Value) -> Result<String, String> {
+    let object = match &object {
+        Value::Nil => Json::Object(serde_json::Map::new()),
+        Value::Map(_) => object.to_json().ok_or("the object is no JSON")?,
+        other => return Err(format!("expected an object; found {}", other.type_name())),
+    };
+    let probes = probes.to_json().ok_or("the probes are no JSON")?;
+    let probes = Probes::of_list(&probes).map_err(|error| error.to_string())?;
+    Ok(probes.judge(&object).join(", "))
 }
 
 /// `elapsed DURATION TIMESTAMP`: whether so much time has passed since then.

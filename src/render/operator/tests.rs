@@ -100,6 +100,23 @@ fn a_condition_is_true_when_it_says_so() {
 }
 
 #[test]
+fn a_probe_tells_what_is_missing_and_nothing_where_all_is_there() {
+    for (probes, want) in [
+        (r#"(list (dict "condition" (dict "type" "Ready" "status" "True")))"#, ""),
+        (
+            r#"(list (dict "condition" (dict "type" "Old" "status" "True")) (dict "condition" (dict "type" "X" "status" "True")))"#,
+            r#"condition "Old" == "True": wrong status, condition "X" == "True": not reported"#,
+        ),
+        (r#"(list (dict "fieldsEqual" (dict "fieldA" ".spec.n" "fieldB" ".spec.n")))"#, ""),
+        ("list", ""),
+    ] {
+        assert_eq!(one(&format!("{{{{ probe .CR {probes} }}}}")), want, "{probes}");
+    }
+    assert!(one(r#"{{ probe .CR (list (dict "none" 1)) }}"#).starts_with("error calling probe: "));
+    assert_eq!(one("{{ probe 1 list }}"), "error calling probe: expected an object; found int");
+}
+
+#[test]
 fn what_has_elapsed_is_true_from_its_instant_on_and_the_earliest_that_has_not_is_kept() {
     for (template, want, due) in [
         (r#"{{ elapsed "1h" "2026-01-01T11:00:00Z" }}"#, "true", None),
