@@ -187,7 +187,7 @@ async fn work(context: Arc<Context>, controller: Arc<Controller>) {
     while let Some(key) = controller.queue.next().await {
         metrics.active_workers.inc();
         let start = Instant::now();
-        let again = reconcile(&context, &controller, &key).await;
+        let again = Box::pin(reconcile(&context, &controller, &key)).await;
         let result = match again {
             Again::WhenAsked => Reconciled::Success,
             Again::After(_) => Reconciled::RequeueAfter,

@@ -354,9 +354,7 @@ mod tests {
         let trace = || {
             let mut trace = Trace::default();
             for (kind, name) in [("Secret", "own"), ("Secret", "other"), ("Secret", ""), ("Service", "own")] {
-                let (api_version, kind) = ("v1".to_owned(), kind.to_owned());
-                let lookup = Lookup { api_version, kind, namespace: "n".to_owned(), name: name.to_owned() };
-                trace.set(&lookup, Digest::of(name));
+                trace.set(&Lookup::new("v1", kind, "n", name), Digest::of(name));
             }
             trace
         };

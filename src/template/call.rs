@@ -63,7 +63,7 @@ impl Evaluator<'_> {
             match value {
                 Value::String(text) | Value::Bytes(text) => bytes = bytes.saturating_add(text.len()),
                 Value::List(list) => elements = elements.saturating_add(list.len()),
-                Value::Map(map) => elements = elements.saturating_add(map.len()),
+                Value::Map(map) => elements = elements.saturating_add(map.size()),
                 _ => {}
             }
         }

@@ -1,5 +1,6 @@
 //! What a chart looks up is followed: a change of it renders again, and nothing else does.
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use crate::quiet::{renders, three_passes, web, writes};
@@ -154,7 +155,6 @@ async fn a_kind_that_appears_renders_those_who_asked_for_it() {
     assert_eq!(renders(&operator, "Web").await, 5);
 }
 
-<<<<<<< HEAD
 const DOOR: &str = r#"apiVersion: v1
 kind: ConfigMap
 metadata: {name: {{ .Release.Name }}}
@@ -184,7 +184,8 @@ async fn what_may_be_read_and_not_watched_is_read_again_with_every_period() {
     assert_eq!(crate::quiet::renders(&operator, "Web").await, renders, "what is the same renders nothing");
     let told = operator.logged("Watch failed");
     assert!(told.len() <= 1, "once: {told:?}");
-=======
+}
+
 /// The texts of maps with a label, when they may be told.
 const SELECTED: &str = r#"{{- $maps := lookupSelector "v1" "ConfigMap" .Release.Namespace "copy in (yes)" (list "data.text") }}
 apiVersion: v1
@@ -225,7 +226,7 @@ async fn a_path_of_the_resource_that_templates_read_and_a_time_that_comes_render
     let namespace = Namespace::create("read-paths").await;
     let project = web(&[("copy.yaml", SELECTED)]);
     let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1h"]).await;
-    let since = k8s_openapi::jiff::Timestamp::now().to_string();
+    let since = Timestamp::now().to_string();
     namespace.create_resource("Web", "shop", json!({"since": since})).await;
     let told = |map: &Json| map["data"]["told"] == "true";
     namespace.until("ConfigMap", "shop-copy", "the time has come", told).await;
@@ -238,5 +239,4 @@ async fn a_path_of_the_resource_that_templates_read_and_a_time_that_comes_render
     let stage = |map: &Json| map["data"]["stage"] == "two";
     namespace.until("ConfigMap", "shop-copy", "it has the label", stage).await;
     assert_eq!(renders(&operator, "Web").await, 3);
->>>>>>> 4ef952e (Trace what is read of the resource, look-ups by labels and fields, and times that are waited for)
 }

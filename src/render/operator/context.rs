@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use serde_json::{Value as Json, json};
+use serde_json::{Map, Value as Json, json};
 
 use crate::release::Digest;
 use crate::value::Value;
 use crate::value::reads::{Path, Read, Reads};
 
-/// Annotations that the operator writes, or reads, itself: of no concern to charts.
-const OWN_ANNOTATIONS: [&str; 2] = ["chart-operator.dev/", "applyset.kubernetes.io/"];
+/// Annotations and labels that the operator writes, or reads, itself: of no concern to charts.
+const OWN: [&str; 2] = ["chart-operator.dev/", "applyset.kubernetes.io/"];
 
 /// The operator's own version.
 const VERSION: &str = concat!("v", env!("CARGO_PKG_VERSION"));
@@ -48,12 +48,11 @@ impl Context {
         if let Some(metadata) = cr.get_mut("metadata").and_then(Json::as_object_mut) {
             metadata.remove("managedFields");
             metadata.remove("resourceVersion");
-            if let Some(annotations) = metadata.get_mut("annotations").and_then(Json::as_object_mut) {
-                annotations.retain(|name, _| !OWN_ANNOTATIONS.iter().any(|own| name.starts_with(own)));
-            }
+            take_own(metadata, "annotations");
+            take_own(metadata, "labels");
         }
         let deleting = resource.pointer("/metadata/deletionTimestamp").is_some();
-        let nothing = || Json::Object(serde_json::Map::new());
+        let nothing = || Json::Object(Map::new());
         let operator = json!({"Version": VERSION, "Namespace": namespace});
         Self { cr, previous: nothing(), results: nothing(), operator, deleting }
     }
@@ -109,6 +108,16 @@ impl Context {
     }
 }
 
+/// Takes the operator's own out of a map of `metadata`; what is then empty was made by it.
+fn take_own(metadata: &mut Map<String, Json>, field: &str) {
+    let Some(entries) = metadata.get_mut(field).and_then(Json::as_object_mut) else { return };
+    let before = entries.len();
+    entries.retain(|name, _| !OWN.iter().any(|own| name.starts_with(own)));
+    if entries.is_empty() && before > 0 {
+        metadata.remove(field);
+    }
+}
+
 /// Adds to `whole` every object of which all was read, and says whether all of `json` was.
 fn find_whole(json: &Json, path: &mut Path, reads: &BTreeSet<Read>, whole: &mut BTreeSet<Path>) -> bool {
     let Json::Object(fields) = json else { return true };
@@ -142,7 +151,7 @@ mod tests {
     fn context(status: &Json) -> Context {
         let resource = json!({
             "metadata": {
-                "name": "a", "resourceVersion": "7", "managedFields": [1],
+                "name": "a", "resourceVersion": "7", "managedFields": [1], "labels": {"applyset.kubernetes.io/id": "x"},
                 "annotations": {"chart-operator.dev/paused": "no", "applyset.kubernetes.io/tooling": "x", "a/b": "c"},
             },
             "status": status,

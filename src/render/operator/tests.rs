@@ -68,6 +68,23 @@ fn templates_see_the_resource_and_what_is_known_of_it() {
 }
 
 #[test]
+fn a_function_that_is_given_a_map_reads_of_it_what_it_looks_at() {
+    for (template, want) in [
+        (r#"{{ dig "metadata" "labels" "x" "none" .CR }}"#, "=/CR/metadata =/CR/metadata/labels"),
+        (r#"{{ conditionTrue .CR "Ready" }}"#, "=/CR/status =/CR/status/conditions"),
+        (r#"{{ hasKey .CR.metadata "namespace" }}"#, "=/CR/metadata =/CR/metadata/namespace"),
+        (r#"{{ define "x" }}{{ .kind }}{{ end }}{{ include "x" .CR }}"#, "=/CR/kind"),
+        ("{{ if .CR.status }}{{ end }}", "#/CR/status =/CR/status"),
+        ("{{ .CR.status | toJson }}", "*/CR/status =/CR/status"),
+        ("{{ .Results.load.rows }}", "=/Results/load =/Results/load/rows"),
+        ("{{ .Values }}{{ .Deleting }}", ""),
+    ] {
+        let read: Vec<_> = try_one(template).1.read.into_keys().collect();
+        assert_eq!(read.join(" "), want, "{template}");
+    }
+}
+
+#[test]
 fn what_is_sorted_stays_in_order_where_keys_are_equal() {
     for (list, keys, want) in [
         (r#"[{"k":"10","n":1},{"k":"9","n":2},{"k":"b","n":3},{"n":4},{"k":"","n":5}]"#, r#""k""#, "42153"),
