@@ -72,7 +72,8 @@ fn from_files_within(files: Vec<File>, budget: &mut u64, depth: usize) -> Result
         schema: parts.schema,
         templates: parts.templates.into(),
         files: parts.files.into(),
-        digest: digest(&files),
+        digest: digest(&files, |_| true),
+        content_digest: digest(&files, |file| !file.name.starts_with("operator/")),
         raw: files.into(),
         dependencies,
     })
@@ -176,8 +177,8 @@ fn values(file: &File) -> Result<Map<String, Json>, Error> {
     values_file::read(text(file)?).map_err(Error::Values)
 }
 
-fn digest(files: &[File]) -> [u8; 32] {
-    let mut sorted: Vec<&File> = files.iter().collect();
+fn digest(files: &[File], counts: impl Fn(&File) -> bool) -> [u8; 32] {
+    let mut sorted: Vec<&File> = files.iter().filter(|file| counts(file)).collect();
     sorted.sort_by(|a, b| (&a.name, &a.data).cmp(&(&b.name, &b.data)));
     let mut hash = Sha256::new();
     for file in sorted {

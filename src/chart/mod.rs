@@ -60,6 +60,8 @@ pub struct Chart {
     pub dependencies: Vec<Self>,
     /// SHA-256 over the names and bytes of all files, whatever order they came in.
     pub digest: [u8; 32],
+    /// The same without `operator/`, which is nothing to Helm: of another one a new revision is made.
+    pub content_digest: [u8; 32],
 }
 
 /// Why files are no chart, in Helm's words.

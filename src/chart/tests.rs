@@ -175,6 +175,12 @@ fn the_digest_is_of_names_and_bytes_in_any_order() {
     assert_eq!(load(&[("b", "2"), ("a", "1"), ("Chart.yaml", CHART)]).unwrap().digest, a);
     assert_ne!(load(&[("Chart.yaml", CHART), ("a", "12"), ("b", "")]).unwrap().digest, a);
     assert_ne!(load(&[("Chart.yaml", CHART), ("a", "1"), ("c", "2")]).unwrap().digest, a);
+    let content = |operator: &str| {
+        let chart = load(&[("Chart.yaml", CHART), ("a", "1"), ("b", "2"), ("operator/policy.yaml", operator)]).unwrap();
+        (chart.digest, chart.content_digest)
+    };
+    assert_ne!(content("{}").0, content("phases: []").0);
+    assert_eq!((content("{}").1, content("phases: []").1), (a, a));
 }
 
 #[test]

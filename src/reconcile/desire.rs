@@ -81,7 +81,7 @@ impl Pass<'_> {
     /// Digest of what a record of it would hold.
     pub(crate) fn output(&self, rendered: &Rendered) -> Digest {
         let mut hash = Sha256::new();
-        hash.update(self.entry.chart.digest);
+        hash.update(self.entry.chart.content_digest);
         hash.update(Digest::of_json(&rendered.config).0);
         hash.update(&rendered.manifest);
         for hook in &rendered.hooks {

@@ -53,6 +53,7 @@ pub(crate) fn chart(name: &str, templates: &[(&str, &str)]) -> Chart {
         raw: Arc::new([]),
         dependencies: Vec::new(),
         digest: [0; 32],
+        content_digest: [0; 32],
     }
 }
 

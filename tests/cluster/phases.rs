@@ -305,3 +305,23 @@ data: {by: {{ .Release.Name }}}
     assert_eq!(namespace.find("ConfigMap", "shared").await.unwrap()["metadata"]["uid"], before["metadata"]["uid"]);
     assert_quiet(&operator, std::time::Duration::from_secs(1)).await;
 }
+
+#[tokio::test]
+async fn another_policy_is_another_plan_and_no_revision() {
+    let namespace = Namespace::create("policy-only").await;
+    let project = project(&[("operator/policy.yaml", "phases: [one, two]\n"), ("templates/all.yaml", TEMPLATE)]);
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    namespace.until("Web", "shop", "it is ready", is_ready).await;
+    project.edit("demo/operator/policy.yaml", |_| POLICY.to_owned());
+    let waits = |resource: &Json| condition_message(resource, "Ready").starts_with("phase `one`");
+    namespace.until("Web", "shop", "its first phase is not ready", waits).await;
+    namespace.patch("ConfigMap", "shop-one", json!({"metadata": {"annotations": {"test": "a"}}})).await;
+    namespace.until("Web", "shop", "it is ready", is_ready).await;
+    assert_quiet(&operator, std::time::Duration::from_secs(1)).await;
+    assert_eq!(namespace.history("shop").await, ["1 deployed: Install complete"]);
+    operator.kill();
+    let again = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
+    assert_quiet(&again, std::time::Duration::from_secs(1)).await;
+    assert_eq!(writes(&again), [""; 0]);
+}
