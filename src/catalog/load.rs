@@ -114,8 +114,17 @@ impl Entry {
         charts(&chart, "", &mut names);
         let compiled = Mutex::new([(names, Arc::new(compiled))].into());
         let (limits, Overridden { overrides, texts }) = (limits(watch.budget), overridden);
-        Self { watch, chart: Arc::new(chart), compiled, overrides, limits, overridden: texts }
+        let names_previous = names_previous(&chart);
+        Self { watch, chart: Arc::new(chart), compiled, overrides, names_previous, limits, overridden: texts }
     }
+}
+
+/// Whether a template of `chart` may read `.Previous`.
+fn names_previous(chart: &Chart) -> bool {
+    let names = |text: &[u8]| memchr::memmem::find(text, b"Previous").is_some();
+    let operator = chart.files.iter().filter(|file| file.name.starts_with("operator/"));
+    chart.templates.iter().chain(operator).any(|file| names(&file.data))
+        || chart.dependencies.iter().any(names_previous)
 }
 
 /// What a watch puts over every `spec`.

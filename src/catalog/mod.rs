@@ -48,6 +48,7 @@ pub struct Entry {
     compiled: Mutex<BTreeMap<Vec<String>, Arc<Compiled>>>,
     /// `overrideValues` and `overrides`, evaluated: what is merged over every `spec`.
     pub overrides: Json,
+    names_previous: bool,
     /// How much rendering may use.
     pub limits: Limits,
     /// `overrideValues` as evaluated, for the event that names each.
@@ -71,6 +72,11 @@ impl Entry {
     /// Whether the chart says what its resource's status is.
     pub fn has_status(&self) -> bool {
         self.has_file(render::STATUS)
+    }
+
+    /// Whether the chart may read `.Previous`.
+    pub fn names_previous(&self) -> bool {
+        self.names_previous
     }
 
     fn has_file(&self, name: &str) -> bool {

@@ -21,6 +21,7 @@ use crate::reconcile::looks::Looks;
 use crate::reconcile::lookups::Lookups;
 use crate::reconcile::objects::{Objects, SetId};
 use crate::reconcile::phases::{AtHand, Course};
+use crate::reconcile::previous::Previous;
 use crate::reconcile::queue::Queue;
 use crate::reconcile::resource::{Key, Resources};
 use crate::reconcile::rest::{AtRest, Kinds};
@@ -370,6 +371,8 @@ pub(crate) struct Memo {
     pub(crate) at_hand: Option<Arc<AtHand>>,
     /// What is looked at beside what the last render looked up: objects that are observed or patched, or in the way.
     pub(crate) beside: Arc<BTreeSet<Lookup>>,
+    /// `.Previous`, where the chart asks for it.
+    pub(crate) previous: Option<Previous>,
     /// What the chart asked to render its status.
     pub(crate) told_by: Trace,
     /// Why the last render failed: it is not tried again before something else is asked for.

@@ -28,6 +28,7 @@ mod observe;
 mod pass;
 mod phases;
 pub mod preview;
+mod previous;
 pub mod queue;
 mod recall;
 mod record;

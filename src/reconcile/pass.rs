@@ -172,7 +172,7 @@ impl<'a> Pass<'a> {
         if self.entry.has_policy() {
             return Box::pin(self.run_phases()).await;
         }
-        let memo = self.recall().await?;
+        let memo = self.with_previous(self.recall().await?).await?;
         if let Err(refusal) = self.check_annotations() {
             return self.report(&memo, &memo, Progress::Refused(refusal)).await;
         }

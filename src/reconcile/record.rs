@@ -180,6 +180,7 @@ impl Pass<'_> {
     /// The revision runs.
     async fn has_succeeded(&self, next: &mut Memo, ended: &Ended<'_>, operation: Operation) -> Result<(), Failure> {
         next.recorded = Some(ended.work.inputs);
+        self.tell_previous();
         if ended.work.source.is_none() {
             next.output = Some(self.output(&ended.desired.rendered));
         }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use k8s_openapi::jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 
 use crate::cluster::Error;
 use crate::cluster::lookup::{Contents, Filter, Lookup};
@@ -204,7 +205,8 @@ impl Pass<'_> {
 
     /// What templates see of `resource`.
     pub(crate) fn seen(&self, resource: &Resource) -> render::Context {
-        self.context.seen(resource)
+        let memo = self.controller.memo(&self.key).filter(|memo| memo.uid == resource.uid());
+        self.context.seen(resource, memo.as_deref())
     }
 
     /// Reads what a render has looked up.
@@ -286,8 +288,12 @@ impl Pass<'_> {
 
 impl Context {
     /// What templates see of `resource`.
-    pub(crate) fn seen(&self, resource: &Resource) -> render::Context {
-        render::Context::new(resource.json(), &self.namespace)
+    fn seen(&self, resource: &Resource, memo: Option<&Memo>) -> render::Context {
+        let mut seen = render::Context::new(resource.json(), &self.namespace);
+        if let Some(previous) = memo.and_then(|memo| memo.previous.as_ref()) {
+            seen.previous = Json::clone(&previous.values);
+        }
+        seen
     }
 
     /// Whether a chart rendered something else if it were rendered for `resource` as it is now, not as it was then.
@@ -295,8 +301,9 @@ impl Context {
         let Some(memo) = controller.memo(&resource.key()) else { return false };
         let failed = memo.unrendered.as_ref().map(|unrendered| &unrendered.trace);
         let kept = memo.kept.as_ref().map(|kept| &kept.attempt.trace);
-        let last = failed.or(kept).unwrap_or(&memo.trace);
-        !last.sees_the_same(|| self.seen(resource))
+        let at_hand = memo.at_hand.as_ref().map(|at_hand| &at_hand.desired.trace);
+        let last = failed.or(at_hand).or(kept).unwrap_or(&memo.trace);
+        ![last, &memo.told_by].into_iter().all(|trace| trace.sees_the_same(|| self.seen(resource, Some(&memo))))
     }
 
     /// Starts and ends watches on these kinds, by API version and name, as look-ups need them.
@@ -316,7 +323,12 @@ impl Context {
             let Some(memo) = controller.memo(&key) else { continue };
             let unrendered = memo.unrendered.as_ref().map(|unrendered| unrendered.trace.clone());
             let failed = memo.failed.as_ref().map(|failed| Trace::from(failed.trace.clone()));
-            if ![Some(memo.trace.clone()), unrendered, failed].into_iter().flatten().all(|trace| trace.holds(now)) {
+            let at_hand = memo.at_hand.as_ref().map(|at_hand| at_hand.desired.trace.clone());
+            if ![Some(memo.trace.clone()), unrendered, failed, at_hand]
+                .into_iter()
+                .flatten()
+                .all(|trace| trace.holds(now))
+            {
                 controller.queue.add(key);
             }
         }

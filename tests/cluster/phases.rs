@@ -325,3 +325,26 @@ async fn another_policy_is_another_plan_and_no_revision() {
     assert_quiet(&again, std::time::Duration::from_secs(1)).await;
     assert_eq!(writes(&again), [""; 0]);
 }
+
+#[tokio::test]
+async fn a_chart_sees_the_values_of_the_last_revision_that_became_ready() {
+    let namespace = Namespace::create("previous").await;
+    let template = TEMPLATE.replace("data: {key:", "data: {was: {{ .Previous.key | default \"none\" | quote }}, key:");
+    let project =
+        project(&[("operator/policy.yaml", POLICY), ("templates/all.yaml", &template), ("values.yaml", "key: a\n")]);
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1s"]).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    let was = |key: &'static str| move |object: &Json| object["data"]["was"] == key;
+    namespace.until("ConfigMap", "shop-one", "there was none", was("none")).await;
+    let test = |key: &str| json!({"metadata": {"annotations": {"test": key}}});
+    namespace.patch("ConfigMap", "shop-one", test("a")).await;
+    namespace.until("ConfigMap", "shop-one", "it was committed", was("a")).await;
+    namespace.patch("Web", "shop", json!({"spec": {"key": "b"}})).await;
+    let changed = |object: &Json| object["data"]["key"] == "b" && object["data"]["was"] == "a";
+    namespace.until("ConfigMap", "shop-one", "it changes, and the former is not forgotten", changed).await;
+    namespace.patch("ConfigMap", "shop-one", test("b")).await;
+    namespace.until("ConfigMap", "shop-one", "the next one was committed", was("b")).await;
+    assert_quiet(&operator, std::time::Duration::from_secs(1)).await;
+    let expected = ["1 superseded: Install complete", "2 deployed: Upgrade complete"];
+    assert_eq!(namespace.history("shop").await, expected);
+}

@@ -84,6 +84,7 @@ pub(crate) fn chart(case: &Json) -> Chart {
         raw: Arc::new([]),
         dependencies: Vec::new(),
         digest: [0; 32],
+        content_digest: [0; 32],
     }
 }
 

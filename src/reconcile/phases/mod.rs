@@ -36,7 +36,7 @@ struct Revision<'a> {
 impl Pass<'_> {
     /// The pass.
     pub(crate) async fn run_phases(&self) -> Result<Again, Failure> {
-        let memo = self.recall().await?;
+        let memo = self.with_previous(self.recall().await?).await?;
         if let Err(refusal) = self.check_annotations() {
             return self.report_halted(&memo, &refusal).await;
         }
