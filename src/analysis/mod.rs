@@ -91,7 +91,9 @@ fn load(files: &[File], unparsed: &[Unparsed]) -> Result<Chart, crate::chart::Er
 pub fn sort(found: &mut Vec<Diagnostic>) {
     let name = |fault: &Diagnostic| fault.source.as_ref().map(|source| source.name.clone()).unwrap_or_default();
     found.sort_by_cached_key(|fault| (name(fault), fault.place, fault.severity, fault.message.clone()));
-    found.dedup();
+    // What two resources render may differ elsewhere.
+    let same = |a: &Diagnostic, b: &Diagnostic| (a.place, a.severity, &a.message) == (b.place, b.severity, &b.message);
+    found.dedup_by(|a, b| *a == *b || a.place.is_some() && name(a) == name(b) && same(a, b));
     // A warning says nothing new about a place where an error says the same.
     let errors: Vec<(String, Option<crate::diagnostic::Place>, String)> = found
         .iter()

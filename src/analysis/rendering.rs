@@ -91,9 +91,11 @@ impl Try<'_> {
 
     fn render(&self, processed: &Processed, capabilities: &Capabilities, found: &mut Vec<Diagnostic>) {
         let Processed { chart, values, .. } = processed;
+        // A release always has one, be it the operator's.
+        let namespace = self.sample.map(|sample| &*sample.namespace).filter(|namespace| !namespace.is_empty());
         let release = ReleaseInfo {
             name: self.sample.map_or("release-name", |sample| &sample.name).to_owned(),
-            namespace: self.sample.map_or("", |sample| &sample.namespace).to_owned(),
+            namespace: namespace.unwrap_or("default").to_owned(),
             revision: 1,
             operation: Operation::Install,
         };

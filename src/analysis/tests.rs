@@ -439,3 +439,13 @@ fn the_files_of_operator_are_parsed_in_every_branch() {
         ["web/operator/status.yaml:1:29: no template `none` is defined in the chart or its sub-charts"]
     );
 }
+
+#[test]
+fn the_same_fault_of_what_two_resources_render_is_told_once() {
+    let policy = "phases: [one, one]\nadoptFrom: [{kind: Web, name: {{ .Release.Name }}}]\n";
+    let template = "apiVersion: v1\nkind: Namespace\nmetadata: {name: {{ .Release.Namespace }}}\n";
+    let files = [CHART, ("operator/policy.yaml", policy), ("templates/a.yaml", template)];
+    let resource = "apiVersion: example.com/v1\nkind: Web\nmetadata: {name: shop}\n";
+    let told = Checked { resource, ..Checked::new(&files) }.lines();
+    assert_eq!(told, ["web/operator/policy.yaml (rendered):1:15: `one` is listed twice in `phases`"]);
+}
