@@ -154,7 +154,10 @@ impl Owned {
     /// Tells those who have looked the object up.
     fn show(&self, context: &Context, id: &ObjectId, object: Option<&Json>) {
         let shown = Lookup::new(&self.served.resource.api_version, &id.kind, &id.namespace, &id.name);
-        context.wake_readers(context.lookups.saw(&Cover::default(), &shown, object));
+        let version =
+            object.and_then(|object| object.pointer("/metadata/resourceVersion")?.as_str()).unwrap_or_default();
+        let cause = context.cause(&shown, version);
+        context.wake_readers(context.lookups.saw(&Cover::default(), &shown, object), cause);
     }
 
     fn is_mine(&self, id: &ObjectId) -> bool {

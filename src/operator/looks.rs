@@ -120,7 +120,9 @@ impl Looked {
         let lookup = Lookup::new(&self.served.resource.api_version, &self.served.resource.kind, namespace, name);
         if context.lookups.concerns(&lookup) {
             let object = object.and_then(|object| serde_json::to_value(object).ok());
-            context.wake_readers(context.lookups.saw(&self.cover, &lookup, object.as_ref()));
+            let version = object.as_ref().and_then(|object| object.pointer("/metadata/resourceVersion")?.as_str());
+            let cause = context.cause(&lookup, version.unwrap_or_default());
+            context.wake_readers(context.lookups.saw(&self.cover, &lookup, object.as_ref()), cause);
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::metrics::{Metrics, Resource as ResourceLabels};
 use crate::operator::controller::Station;
 use crate::operator::follow::{Followed, Follower, follow};
 use crate::reconcile::resource::{Key, News, Resource};
-use crate::reconcile::{Context, Controller, WatchState};
+use crate::reconcile::{By, Context, Controller, WatchState};
 
 /// The watches on the resources of one kind, one for each namespace. They, and their health checks, end with this value.
 pub(crate) struct Watches {
@@ -149,15 +149,16 @@ impl Follower for Primary {
         let resource = Resource::new(json);
         let key = resource.key();
         self.unseen.remove(&key);
-        let wanted = match self.controller.resources.observe(&resource) {
-            News::Asked => true,
+        let running = self.controller.queue.is_running(&key);
+        let by = match self.controller.resources.observe(&resource) {
+            News::Asked => Some(By::Others),
             // While a pass is under way it is most likely its own write; somebody else's makes that write a conflict.
-            News::Told => {
-                !self.controller.queue.is_running(&key) || self.context.is_read_anew(&self.controller, &resource)
-            }
-            News::None => false,
+            News::Told if running => self.context.is_read_anew(&self.controller, &resource).then_some(By::Us),
+            News::Told => Some(By::Others),
+            News::None => None,
         };
-        if wanted {
+        if let Some(by) = by {
+            self.controller.caused(&key, by);
             self.controller.queue.add(key);
         }
     }

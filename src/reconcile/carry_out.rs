@@ -8,6 +8,7 @@ use kube::core::params::Preconditions;
 use serde_json::{Value as Json, json};
 
 use crate::cluster::discovery::Served;
+use crate::cluster::lookup::Lookup;
 use crate::cluster::objects::{Part, Target};
 use crate::cluster::{Error, Fate};
 use crate::metrics::{Drift, OfController, Write};
@@ -19,11 +20,12 @@ use crate::reconcile::objects::known;
 use crate::reconcile::observe::IN_FLIGHT;
 use crate::reconcile::pass::{Pass, ServedKinds};
 use crate::reconcile::resource::Resource;
+use crate::reconcile::unstable::By;
 use crate::release::contention::Verdict;
 use crate::release::plan::{Applied, Plan, Reason, Step};
 use crate::release::prepare::Prepared;
 use crate::release::projection::{self, Change};
-use crate::release::{FIELD_MANAGER, ObjectId, applyset, labels};
+use crate::release::{FIELD_MANAGER, Gvk, ObjectId, applyset, labels};
 
 /// What came of a plan.
 #[derive(Debug, Default)]
@@ -155,6 +157,7 @@ impl Pass<'_> {
         self.count("patch");
         let is_news = self.controller.resources.written(&self.resource, &answer);
         if is_news || self.context.is_read_anew(self.controller, &answer) {
+            self.controller.caused(&self.key, if is_news { By::Others } else { By::Us });
             self.controller.queue.add(self.key.clone());
         }
         Ok(Arc::new(answer))
@@ -261,6 +264,7 @@ impl Pass<'_> {
             let applied = Applied { uid: known.live.uid, desired: object.digest, projection };
             outcome.applied.insert(object.id.clone(), applied);
         }
+        self.wrote(&object.id, &object.version, &answer);
         // Our own write is seen here; its event will be old news. Whoever had the object is told.
         let woken = self.context.objects.observe(&object.id, &self.set, &answer);
         self.context.wake(woken.into_iter().filter(|set| *set != self.set));
@@ -289,6 +293,8 @@ impl Pass<'_> {
             served => served?,
         };
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
+        let resource = &served.resource;
+        self.context.wrote(Lookup::new(&resource.api_version, &id.kind, &id.namespace, &id.name), "");
         let answer = self.cluster.delete(target, only).await;
         if self.unless_going(answer, &id.namespace).await?.is_some() {
             self.count("delete");
@@ -325,6 +331,14 @@ impl Pass<'_> {
     fn lose(&self, id: &ObjectId) {
         let woken = self.context.objects.lose(id, None).into_iter();
         self.context.wake(woken.filter(|set| *set != self.set));
+    }
+
+    /// Notes our own write, to know it when a watch shows it.
+    pub(crate) fn wrote(&self, id: &ObjectId, version: &str, answer: &Json) {
+        let gvk = Gvk { group: id.group.clone(), version: version.to_owned(), kind: id.kind.clone() };
+        let lookup = Lookup::new(&gvk.api_version(), &id.kind, &id.namespace, &id.name);
+        let version = answer.pointer("/metadata/resourceVersion").and_then(Json::as_str);
+        self.context.wrote(lookup, version.unwrap_or_default());
     }
 
     /// Counts a write.

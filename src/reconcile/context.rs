@@ -26,6 +26,7 @@ use crate::reconcile::queue::Queue;
 use crate::reconcile::resource::{Key, Resources};
 use crate::reconcile::rest::{AtRest, Kinds};
 use crate::reconcile::trace::Trace;
+use crate::reconcile::unstable::{By, Causes, OwnWrites};
 use crate::release::contention::{Contention, Verdict};
 use crate::release::plan::Applied;
 use crate::release::{Digest, Gvk, ObjectId};
@@ -86,6 +87,8 @@ pub struct Context {
     pub(crate) looks: Looks,
     /// How often objects were put back lately.
     contention: Mutex<Contention>,
+    /// What was written of objects that are looked up.
+    own_writes: Mutex<OwnWrites>,
     /// Which resource a set of objects belongs to.
     owners: Mutex<BTreeMap<SetId, (Arc<Controller>, Key)>>,
 }
@@ -127,6 +130,7 @@ impl Context {
             suppress_override_values: shared.suppress_override_values,
             looks: Looks::default(),
             contention: Mutex::default(),
+            own_writes: Mutex::default(),
             owners: Mutex::default(),
         }
     }
@@ -137,6 +141,18 @@ impl Context {
         let mut contention = lock(&self.contention);
         contention.sweep(now);
         contention.correct(id, state, now)
+    }
+
+    /// Notes a write of ours to an object that somebody may look up; the version is empty for a deletion.
+    pub(crate) fn wrote(&self, object: Lookup, version: &str) {
+        if self.lookups.concerns(&object) {
+            lock(&self.own_writes).add(object, version);
+        }
+    }
+
+    /// Whose doing it is that a watch shows this version of an object; empty for one that is gone.
+    pub fn cause(&self, object: &Lookup, version: &str) -> By {
+        lock(&self.own_writes).cause(object, version)
     }
 
     /// Notes whose objects those of `set` are.
@@ -214,6 +230,7 @@ impl Context {
             if let Some((controller, key)) = lock(&self.owners).get(&set)
                 && controller.entry().watch.watch_dependent_resources
             {
+                controller.caused(key, By::Others);
                 controller.queue.add(key.clone());
             }
         }
@@ -252,6 +269,8 @@ struct Notes {
     confirmed: Option<String>,
     /// How far the phases of its chart's policy are.
     course: Course,
+    /// Whose doing its passes are.
+    causes: Causes,
 }
 
 impl Controller {
@@ -309,6 +328,16 @@ impl Controller {
     /// The resource is what the API server has.
     pub(crate) fn confirm(&self, key: &Key, uid: &str) {
         self.note(key, |notes| notes.confirmed = Some(uid.to_owned()));
+    }
+
+    /// Whose doing it is that the resource is looked at next.
+    pub fn caused(&self, key: &Key, by: By) {
+        self.note(key, |notes| notes.causes.add(by));
+    }
+
+    /// A pass begins; gives how long the resource is left alone instead, if it is.
+    pub(crate) fn begin(&self, key: &Key) -> Option<Duration> {
+        self.note(key, |notes| notes.causes.begin(tokio::time::Instant::now()))
     }
 
     /// How far the phases of its chart's policy are.

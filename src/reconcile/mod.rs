@@ -42,6 +42,7 @@ mod settle;
 mod takeover;
 mod teardown;
 mod trace;
+mod unstable;
 mod work;
 
 use std::panic::AssertUnwindSafe;
@@ -60,6 +61,7 @@ pub use hook_ends::HookEnds;
 pub use lookups::{Cover, Lookups};
 pub use objects::{Known, known};
 pub use observe::part_of;
+pub use unstable::By;
 
 /// Between two looks for a kind that a chart has just defined: the API server needs a moment.
 const NOT_SERVED_RETRY: Duration = Duration::from_millis(200);

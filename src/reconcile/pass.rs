@@ -169,6 +169,9 @@ impl<'a> Pass<'a> {
         if let Some(pause) = self.pause() {
             return self.report_pause(pause).await;
         }
+        if let Some(again) = self.rest().await? {
+            return Ok(again);
+        }
         if self.entry.has_policy() {
             return Box::pin(self.run_phases()).await;
         }

@@ -13,6 +13,7 @@ use crate::reconcile::history::{self, Failed, History, Then, UnderWay};
 use crate::reconcile::hooks::Held;
 use crate::reconcile::pass::{Cause, Failure, Pass};
 use crate::reconcile::recall::{self, ANNOTATION};
+use crate::reconcile::unstable::By;
 use crate::reconcile::work::{Begun, UNKNOWN, Work};
 use crate::release::Digest;
 use crate::release::hook::run::Stage;
@@ -192,7 +193,7 @@ impl Pass<'_> {
         self.context.hooks.forget(&self.set);
         if ended.work.begun.is_some() && self.has_moved(&ended.desired.trace) {
             // While hooks ran: that was told, and is not told again.
-            self.context.wake_readers([Arc::clone(&self.set)]);
+            self.context.wake_readers([Arc::clone(&self.set)], By::Others);
         }
         if self.entry.watch.history == 0 {
             return Ok(());

@@ -11,6 +11,7 @@ use crate::reconcile::desire::{Desired, Kept};
 use crate::reconcile::history::Failed;
 use crate::reconcile::pass::{Failure, Pass, Refusal};
 use crate::reconcile::trace::{Trace, id};
+use crate::reconcile::unstable::By;
 use crate::reconcile::work::Work;
 use crate::release::plan::{Applied, Plan, Step};
 use crate::release::{Digest, ObjectId};
@@ -102,7 +103,7 @@ impl Pass<'_> {
                 self.follow(&desired.trace, &BTreeSet::new()).await?;
             }
             // The next pass renders it as a new revision, or tells why it cannot.
-            _ => self.context.wake_readers([Arc::clone(&self.set)]),
+            _ => self.context.wake_readers([Arc::clone(&self.set)], By::Others),
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ use crate::reconcile::objects::SetId;
 use crate::reconcile::observe::SYNC_DEADLINE;
 use crate::reconcile::pass::{Pass, log};
 use crate::reconcile::resource::Resource;
+use crate::reconcile::unstable::By;
 use crate::release::{Digest, Gvk, ObjectId};
 use crate::render::{self, Asked};
 
@@ -335,10 +336,11 @@ impl Context {
     }
 
     /// Asks for a pass of these sets, whose look-ups have changed, not more often than rendering them is cheap.
-    pub fn wake_readers(&self, sets: impl IntoIterator<Item = SetId>) {
+    pub fn wake_readers(&self, sets: impl IntoIterator<Item = SetId>, by: By) {
         for set in sets {
             let due = self.lookups.due(&set);
             if let Some((controller, key)) = self.owner(&set) {
+                controller.caused(&key, by);
                 controller.queue.add_at(key, due);
             }
         }

@@ -348,3 +348,25 @@ async fn a_chart_sees_the_values_of_the_last_revision_that_became_ready() {
     let expected = ["1 superseded: Install complete", "2 deployed: Upgrade complete"];
     assert_eq!(namespace.history("shop").await, expected);
 }
+
+#[tokio::test]
+async fn a_status_that_never_comes_to_rest_is_written_ever_less_often() {
+    let namespace = Namespace::create("restless").await;
+    let status = "count: {{ add1 (.CR.status.count | default 0) }}\n";
+    let project = project(&[("operator/status.yaml", status), ("templates/all.yaml", TEMPLATE)]);
+    project.edit("demo/operator/policy.yaml", |_| "phases: [one, two]\n".to_owned());
+    let operator = Operator::start(&project, &namespace).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    let rests = |resource: &Json| condition_text(resource, "Reconciling").as_deref() == Some("True/Unstable");
+    let resource = namespace.until("Web", "shop", "it is left alone", rests).await;
+    let count = resource["status"]["count"].as_i64().unwrap();
+    assert!(count < 20, "{count}");
+    assert!(condition_message(&resource, "Ready").contains("again and again"));
+    let later = |resource: &Json| resource["status"]["count"].as_i64().unwrap() > count;
+    let resource = namespace.until("Web", "shop", "it is tried again", later).await;
+    assert!(resource["status"]["count"].as_i64().unwrap() < count + 5);
+    // What a user asks for is done at once.
+    namespace.patch("Web", "shop", json!({"spec": {"key": "b"}})).await;
+    namespace.until("ConfigMap", "shop-one", "it follows", |object| object["data"]["key"] == "b").await;
+    operator.kill();
+}

@@ -45,6 +45,7 @@ impl Pass<'_> {
             Ok(answer) => {
                 let lookup = beside(item);
                 self.context.lookups.learn(&self.set, &lookup, Contents::of(&lookup, &answer));
+                self.wrote(&item.id, &item.version, &answer);
                 note_seen(scene, item, &answer, walk);
                 Ok(())
             }
