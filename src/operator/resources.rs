@@ -151,10 +151,9 @@ impl Follower for Primary {
         self.unseen.remove(&key);
         let running = self.controller.queue.is_running(&key);
         let by = match self.controller.resources.observe(&resource) {
-            News::Asked => Some(By::Others),
             // While a pass is under way it is most likely its own write; somebody else's makes that write a conflict.
             News::Told if running => self.context.is_read_anew(&self.controller, &resource).then_some(By::Us),
-            News::Told => Some(By::Others),
+            News::Asked | News::Told => Some(By::Others),
             News::None => None,
         };
         if let Some(by) = by {
