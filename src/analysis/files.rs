@@ -8,7 +8,8 @@ use crate::analysis::apis::Removed;
 use crate::analysis::level::Level;
 use crate::analysis::places;
 use crate::chart::{File, load};
-use crate::diagnostic::{Diagnostic, Place, Source};
+use crate::diagnostic::{Diagnostic, Place, Source, suggestion};
+use crate::render;
 use crate::values::schema;
 use crate::yaml::{self, Document, Node};
 
@@ -20,6 +21,21 @@ pub(crate) fn values(level: &Level, found: &mut Vec<Diagnostic>) {
             let message = format!("expected a mapping of values, found {}", node.kind_name());
             found.push(Diagnostic::error(message).at(&source, places::shifted(node.place, lines)));
         }
+    }
+}
+
+/// Refuses files in `operator/` that nobody reads.
+pub(crate) fn operator(level: &Level, found: &mut Vec<Diagnostic>) {
+    const FILES: [&str; 2] = [render::POLICY, render::STATUS];
+    for file in level.files.iter().filter(|file| file.name.starts_with("operator/") && !FILES.contains(&&*file.name)) {
+        let source = level.source(file);
+        let fault =
+            Diagnostic::error(format!("expected `{}` or `{}`, found `{}`", render::POLICY, render::STATUS, file.name));
+        let hint = suggestion(&file.name, FILES).map_or_else(
+            || "what templates include belongs to `templates/`, what they read elsewhere".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        );
+        found.push(fault.hint(hint).within(&source));
     }
 }
 

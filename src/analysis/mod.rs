@@ -4,6 +4,7 @@
 //! A warning is about something that works or may be meant. Nothing is read from disk; what a rendering asks of the world
 //! it asks of the one it is given.
 
+mod annotations;
 mod apis;
 mod files;
 mod kinds;
@@ -58,6 +59,8 @@ pub fn check(subject: &Subject<'_>, world: &Rc<dyn World>) -> Vec<Diagnostic> {
         files::values_schema(level, &mut found);
         files::definitions(level, &mut found);
     }
+    files::operator(&root, &mut found);
+    annotations::check(&root, &mut found);
     let unparsed = templates::check(&root, subject.has_records, &mut found);
     let renderable = unparsed.iter().all(|unparsed| unparsed.name.is_some() && !unparsed.defines);
     match load(subject.files, &unparsed) {

@@ -15,12 +15,16 @@ use crate::chart::Chart;
 use crate::diagnostic::{Diagnostic, Severity, Source, Step, chain};
 use crate::policy::Policy;
 use crate::release::{manifest, staged};
-use crate::render::{self, Capabilities, Compiled, Context, Inputs, Operation, POLICY, ReleaseInfo, World};
+use crate::render::{self, Capabilities, Compiled, Context, Inputs, Operation, POLICY, ReleaseInfo, STATUS, World};
+use crate::status::picture::{Phase, Picture};
 use crate::template::Limits;
 use crate::values::process::{self, Processed};
 use crate::values::schema::{self, Faults};
 use crate::values::{overrides, process as processed};
 use crate::yaml;
+
+/// Behind the name of a file whose rendered text is shown.
+const RENDERED: &str = " (rendered)";
 
 /// Renders `chart`, whose files are those of `root`, with its default values and with each sample.
 pub(crate) fn check(
@@ -31,13 +35,20 @@ pub(crate) fn check(
     found: &mut Vec<Diagnostic>,
 ) {
     let told: BTreeSet<(String, usize)> = found.iter().filter_map(line).collect();
+    let messages: BTreeSet<(String, String)> =
+        found.iter().filter_map(|fault| Some((line(fault)?.0, fault.message.clone()))).collect();
     let of = |sample| Try { root, chart, subject, world, sample };
     let mut mine = of(None).run();
     for sample in subject.samples {
         mine.extend(of(Some(sample)).run());
     }
-    // A call that cannot succeed was told where it stands.
-    found.extend(mine.into_iter().filter(|fault| line(fault).is_none_or(|line| !told.contains(&line))));
+    // A call that cannot succeed was told where it stands, and so was an annotation that is rendered as it is written.
+    let is_told = |fault: &Diagnostic| {
+        let source = fault.source.as_ref().and_then(|source| source.name.strip_suffix(RENDERED));
+        messages.iter().any(|(name, message)| Some(name.as_str()) == source && fault.message.contains(message))
+    };
+    let is_new = |fault: &Diagnostic| line(fault).is_none_or(|line| !told.contains(&line)) && !is_told(fault);
+    found.extend(mine.into_iter().filter(is_new));
 }
 
 /// What Helm assumes of a cluster, but for versions that no cluster of that version serves: a chart that asks chooses.
@@ -109,16 +120,39 @@ impl Try<'_> {
         let (rendered, errors) = render::attempt(&compiled, inputs, Rc::clone(self.world));
         // Without a cluster a chart may wait for anything.
         for error in errors.iter().filter(|error| error.template().waiting().is_none()) {
-            let fault = self.relocated(error.to_diagnostic());
-            if error.template().failure().is_none() {
-                found.push(fault);
-            } else {
-                self.refused(fault, found);
-            }
+            self.failed(error, found);
         }
         let places = self.places(rendered.policy.as_deref(), found);
         for (path, text) in &rendered.files {
             self.rendered(path, text, &places, found);
+        }
+        let outcome = places.nothing_yet().to_json(&json!({}));
+        match render::status(&compiled, inputs, &outcome, Rc::clone(self.world)).0 {
+            Ok(text) => self.status(&text.unwrap_or_default(), found),
+            Err(error) => self.failed(&error, found),
+        }
+    }
+
+    fn failed(&self, error: &render::Error, found: &mut Vec<Diagnostic>) {
+        let fault = self.relocated(error.to_diagnostic());
+        if error.template().failure().is_none() {
+            found.push(fault);
+        } else {
+            self.refused(fault, found);
+        }
+    }
+
+    /// What `operator/status.yaml` renders must be a map, or nothing.
+    fn status(&self, text: &str, found: &mut Vec<Diagnostic>) {
+        let name = format!("{}{RENDERED}", self.root.path_of(STATUS));
+        let source = Arc::new(Source { name, text: text.to_owned() });
+        match yaml::parse(text) {
+            Err(error) => found.push(places::fault(&error, &source, 0)),
+            Ok(Some(node)) if !(node.is_mapping() || node.is_null()) => {
+                let message = format!("expected a map, the status, found {}", node.kind_name());
+                found.push(Diagnostic::error(message).at(&source, node.place));
+            }
+            Ok(_) => {}
         }
     }
 
@@ -137,7 +171,7 @@ impl Try<'_> {
         else {
             return Places::Unknown;
         };
-        match Policy::read(text, &format!("{} (rendered)", self.root.path_of(POLICY))) {
+        match Policy::read(text, &format!("{}{RENDERED}", self.root.path_of(POLICY))) {
             Ok(policy) => Places::Of(policy),
             Err(faults) => {
                 found.extend(faults);
@@ -253,7 +287,7 @@ impl Try<'_> {
         let name = self.path_of(path);
         let message = chain(error);
         let message = message.strip_prefix(&format!("{path}: ")).unwrap_or(&message);
-        let source = Arc::new(Source { name: format!("{name} (rendered)"), text: text.to_owned() });
+        let source = Arc::new(Source { name: format!("{name}{RENDERED}"), text: text.to_owned() });
         let of_yaml = yaml::documents(text).into_iter().flatten().find_map(|document| {
             let error = yaml::parse(document.text).err()?;
             Some(places::fault(&error, &source, document.line_offset))
@@ -308,6 +342,13 @@ enum Places {
 }
 
 impl Places {
+    /// What a pass came to that has done nothing yet.
+    fn nothing_yet(&self) -> Picture {
+        let phases = if let Self::Of(policy) = self { policy.phases.clone() } else { Policy::default().phases };
+        let phase = |name| Phase { name, ..Phase::default() };
+        Picture { phases: phases.into_iter().map(phase).collect(), ..Picture::default() }
+    }
+
     fn check(&self, object: &manifest::Object) -> Result<(), crate::release::Error> {
         match self {
             Self::None => staged::without_policy(object),

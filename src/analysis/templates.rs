@@ -44,6 +44,10 @@ pub(crate) struct Unparsed {
     pub(crate) defines: bool,
 }
 
+/// What has no value where no record is kept, and what to do.
+const PREVIOUS: &str = "`.Previous` is always empty: `history: 0` keeps no record of earlier values";
+const KEEP: &str = "keep records (`history: 1`)";
+
 /// Looks at all templates of a chart and of its sub-charts; gives those that do not parse.
 pub(crate) fn check(root: &Level, has_records: bool, found: &mut Vec<Diagnostic>) -> Vec<Unparsed> {
     let functions = render::functions();
@@ -55,6 +59,9 @@ pub(crate) fn check(root: &Level, has_records: bool, found: &mut Vec<Diagnostic>
         for file in templates(level).chain(operator) {
             if file.name.ends_with(HANDLEBARS) {
                 names.extend(short_name(&file.name));
+                if !has_records {
+                    found.extend(previous_of_handlebars(&level.source(file)));
+                }
                 if let Some(fault) = handlebars(level, file) {
                     found.push(fault);
                     unparsed.push(Unparsed { name: level.name_of(file), defines: short_name(&file.name).is_some() });
@@ -70,6 +77,8 @@ pub(crate) fn check(root: &Level, has_records: bool, found: &mut Vec<Diagnostic>
             written(level, file, found);
             if !has_records {
                 survey.outlines.iter().for_each(|outline| hooks(&outline.pieces, &outline.source, found));
+                let previous = survey.reads.iter().filter(|read| read.fields.split('.').nth(1) == Some("Previous"));
+                found.extend(previous.map(|read| Diagnostic::error(PREVIOUS).hint(KEEP).at(&read.source, read.place)));
             }
             surveys.push(survey);
         }
@@ -116,6 +125,22 @@ fn handlebars(level: &Level, file: &File) -> Option<Diagnostic> {
     let base_path = level.path_of("templates");
     let error = render::parse_handlebars(&level.path_of(&file.name), &base_path, &file.data).err()?;
     Some(error.to_diagnostic())
+}
+
+/// Each place where a Handlebars template may read `.Previous`.
+fn previous_of_handlebars(source: &Arc<Source>) -> Vec<Diagnostic> {
+    const NAME: &str = "Previous";
+    let mut found = Vec::new();
+    for (at, _) in source.text.match_indices(NAME) {
+        let (before, after) = (source.text.get(..at).unwrap_or_default(), source.text.get(at + NAME.len()..));
+        let in_braces = before.rfind("{{").is_some_and(|open| before.rfind("}}").is_none_or(|close| close < open));
+        let starts = before.ends_with("@root.") || before.ends_with([' ', '{', '(', '=']);
+        let ends = after.is_some_and(|after| after.starts_with([' ', '}', '.', ')']));
+        if in_braces && starts && ends {
+            found.push(Diagnostic::error(PREVIOUS).hint(KEEP).at(source, Place::of(&source.text, at, NAME.len())));
+        }
+    }
+    found
 }
 
 /// The name a Handlebars partial can be included by beside its path: `parts/nav.html` of `parts/_nav.html.hbs`.
@@ -175,7 +200,7 @@ fn hooks(pieces: &[Piece], source: &Arc<Source>, found: &mut Vec<Diagnostic>) {
         match piece {
             Piece::Text(text) => found.extend(text.lines().filter(|line| is_hook(line)).map(|line| {
                 let message = "hooks are run, and `history: 0` keeps no record of how far they are";
-                let fault = Diagnostic::error(message).hint("keep records (`history: 1`)");
+                let fault = Diagnostic::error(message).hint(KEEP);
                 match place(&source.text, line) {
                     Some(place) => fault.at(source, place),
                     None => fault.within(source),

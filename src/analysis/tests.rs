@@ -449,3 +449,117 @@ fn the_same_fault_of_what_two_resources_render_is_told_once() {
     let told = Checked { resource, ..Checked::new(&files) }.lines();
     assert_eq!(told, ["web/operator/policy.yaml (rendered):1:15: `one` is listed twice in `phases`"]);
 }
+
+#[test]
+fn only_two_files_of_operator_are_known() {
+    let rest = "what templates include belongs to `templates/`, what they read elsewhere";
+    for (name, hint) in [
+        ("operator/policy.yml", "did you mean `operator/policy.yaml`?"),
+        ("operator/Status.yaml", "did you mean `operator/status.yaml`?"),
+        ("operator/_helpers.tpl", rest),
+        ("operator/more/policy.yaml", rest),
+    ] {
+        let expected = "expected `operator/policy.yaml` or `operator/status.yaml`";
+        let want = format!("web/{name}: {expected}, found `{name}` => {hint}");
+        assert_eq!(lines(&[("operator/policy.yaml", ""), ("operator/status.yaml", ""), (name, "")]), [want]);
+    }
+}
+
+#[test]
+fn annotations_that_the_operator_refuses_are_told_in_every_branch_and_once() {
+    const POLICY: (&str, &str) = ("operator/policy.yaml", "phases: [one]\n");
+    let no_action = |name: &str, found: &str| {
+        format!("annotation `chart-operator.dev/{name}`: expected none: actions are not carried out, found `{found}`")
+    };
+    let needs_policy = "annotation `chart-operator.dev/phase`: expected none in a chart without `operator/policy.yaml`, found \
+                        `one` => only a chart with `operator/policy.yaml` understands it; the file may be empty";
+    for (policy, annotation, want) in [
+        (Some(POLICY), "mode: patch", ""),
+        (Some(POLICY), "recreate: x", ""),
+        (Some(POLICY), "collision: '{{ .Values.x }}'", ""),
+        (
+            Some(POLICY),
+            "mode: patc",
+            "annotation `chart-operator.dev/mode`: expected `manage`, `observe` or `patch`, found `patc`",
+        ),
+        (
+            Some(POLICY),
+            "collision: never",
+            "annotation `chart-operator.dev/collision`: expected `Prevent`, `IfNoController` or `Force`, found `never`",
+        ),
+        (Some(POLICY), "action: dump", &no_action("action", "dump")),
+        (Some(POLICY), "on: delete", &no_action("on", "delete")),
+        (Some(POLICY), "retry: 1m", &no_action("retry", "1m")),
+        (None, "phase: one", needs_policy),
+    ] {
+        for (condition, end) in [("{{ if .Values.x }}", "{{ end }}"), ("", "")] {
+            let template = format!(
+                "{condition}\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  annotations:\n    \
+                 chart-operator.dev/{annotation}\n{end}"
+            );
+            let files: Vec<_> = policy.into_iter().chain([("templates/a.yaml", template.as_str())]).collect();
+            let told = lines(&files);
+            let want =
+                Some(want).filter(|want| !want.is_empty()).map(|want| format!("web/templates/a.yaml:7:5: {want}"));
+            if annotation.contains("{{") {
+                assert!(told.iter().all(|line| line.contains("(rendered)")), "{told:?}");
+                continue;
+            }
+            assert_eq!(told, want.into_iter().collect::<Vec<_>>(), "{template}");
+        }
+    }
+}
+
+#[test]
+fn previous_values_are_refused_where_no_record_keeps_them() {
+    let refused =
+        "`.Previous` is always empty: `history: 0` keeps no record of earlier values => keep records (`history: 1`)";
+    for (name, text, columns) in [
+        ("templates/a.yaml", "{{ if false }}{{ .Previous.a }}{{ $.Previous }}{{ end }}", &[18, 35][..]),
+        ("templates/a.yaml", "{{ .Values.Previous }}{{ with .Values }}{{ .Previous }}{{ end }}", &[]),
+        ("templates/a.yaml", "# .Previous {{/* .Previous */}}", &[]),
+        (
+            "templates/a.yaml.hbs",
+            "# Previous {{#if Previous.a}}{{@root.Previous}}{{Values.Previous}}{{/if}}",
+            &[18, 38],
+        ),
+        ("operator/policy.yaml", "{{ if .Previous.a }}{{ end }}", &[7]),
+        ("operator/status.yaml", "{{ if .Previous.a }}{{ end }}", &[7]),
+    ] {
+        let files = [CHART, (name, text)];
+        assert_eq!(Checked::new(&files).lines(), Vec::<String>::new(), "{text}");
+        let told = Checked { has_records: false, ..Checked::new(&files) }.lines();
+        let want: Vec<_> = columns.iter().map(|column| format!("web/{name}:1:{column}: {refused}")).collect();
+        assert_eq!(told, want, "{text}");
+    }
+}
+
+#[test]
+fn the_status_of_a_pass_that_has_done_nothing_is_rendered() {
+    let policy = ("operator/policy.yaml", "phases: [one, two]\n");
+    for (status, want) in [
+        ("", ""),
+        ("phase: {{ .Outcome.phase }}\nlast: {{ (last .Outcome.phases).name }}\n", ""),
+        ("{{ range .Outcome.objects }}{{ .no.such.field }}{{ end }}", ""),
+        (
+            "a: 1\nb: {{ .Outcome.failed.reason }}\n",
+            "web/operator/status.yaml:2:7: nil pointer evaluating interface {}.reason => `.Outcome.failed` is nil here: give it \
+             a default (`.Outcome.failed | default dict`), guard it (`with .Outcome.failed`) or use `dig`",
+        ),
+        (
+            "{{ if ne .Outcome.phase \"one\" }}{{ fail \"x\" }}{{ end }}{{ wait \"Later\" \"not yet\" }}",
+            "web/operator/status.yaml:1:59: ",
+        ),
+        (
+            "- {{ .Outcome.ready }}\n",
+            "web/operator/status.yaml (rendered):1:1: expected a map, the status, found a list",
+        ),
+        ("a: {{ .Outcome.phase }}: b\n", "web/operator/status.yaml (rendered):1:"),
+    ] {
+        let told = lines(&[policy, ("operator/status.yaml", status)]);
+        match want {
+            "" => assert_eq!(told, Vec::<String>::new(), "{status}"),
+            want => assert!(told.len() == 1 && told[0].starts_with(want), "{status}: {told:?}"),
+        }
+    }
+}

@@ -348,6 +348,19 @@ fn help_names_every_command() {
 }
 
 #[test]
+fn help_tells_how_resources_are_rendered() {
+    let help = help(&["x", "template", "-h"]).to_string();
+    let (_, section) = help.split_once("\nResource:\n").unwrap();
+    insta::assert_snapshot!(section.split("--debug").next().unwrap(), @"
+    --cr <FILE>            Print what the operator would apply for the resources in this YAML
+                           file, or `-`
+    --watches-file <PATH>  Watches file that tells their chart [default: ./watches.yaml]
+    --outcome <FILE>       Print the status that `operator/status.yaml` gives them instead, with
+                           `.Outcome` from this YAML file, or `-`
+    ");
+}
+
+#[test]
 fn help_names_every_flag() {
     insta::assert_snapshot!(help(&["x", "run", "-h"]), @"
     Run the operator

@@ -89,6 +89,15 @@ pub fn placement(directives: &BTreeMap<String, String>, policy: &Policy) -> Resu
     Ok(Placement { phase, mode, collision: collision.transpose()? })
 }
 
+/// What is wrong with an annotation of ours whatever stands beside it, in a chart with a policy. Which phases there are, only
+/// the policy says.
+pub fn by_itself(annotation: &str, found: &str) -> Option<Fault> {
+    if annotation == "phase" {
+        return None;
+    }
+    placement(&BTreeMap::from([(annotation.to_owned(), found.to_owned())]), &Policy::default()).err()
+}
+
 /// The first annotation that only a chart with a policy understands.
 pub fn of_policy(directives: &BTreeMap<String, String>) -> Option<Fault> {
     let (annotation, found) = OF_POLICIES.into_iter().find_map(|name| Some((name, directives.get(name)?)))?;

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use crate::diagnostic::{Place, Source};
-use crate::template::ast::{Branch, Callee, Command, Expr, ExprKind, List, Node, NodeKind, Pipe};
+use crate::template::ast::{Branch, Callee, Command, Expr, ExprKind, List, Node, NodeKind, Pipe, Span};
 use crate::template::file::File;
 use crate::template::function::Functions;
 use crate::template::outline::Outline;
@@ -22,8 +22,21 @@ pub struct Survey {
     pub defined: Vec<String>,
     /// Its calls in the order of the text, as far as it was parsed.
     pub calls: Vec<Call>,
+    /// What it reads of the dot it is rendered with (`.Values.a`, `$.Release`), as far as that is known.
+    pub reads: Vec<Read>,
     /// What each of its templates may write.
     pub outlines: Vec<Outline>,
+}
+
+/// A field of the dot that a template is rendered with.
+#[derive(Clone, Debug)]
+pub struct Read {
+    /// The file.
+    pub source: Arc<Source>,
+    /// Where the field stands.
+    pub place: Place,
+    /// The way to it, for instance `.Values.a`.
+    pub fields: String,
 }
 
 /// A call of a function or a template.
@@ -66,17 +79,18 @@ pub fn survey(name: &str, text: &[u8], functions: &Functions) -> Survey {
     let mut defined: Vec<String> = definitions(&shown);
     let file = Arc::new(File::new(name, Str::from(text)));
     let (templates, faults) = parser::parse_all(&file, functions);
-    let mut calls = Vec::new();
+    let (mut calls, mut reads) = (Vec::new(), Vec::new());
     for (defines, template) in &templates {
         let defines = defines.to_text().into_owned();
         if defines != name && !defined.contains(&defines) {
             defined.push(defines);
         }
-        Walk { template, calls: &mut calls }.list(template.root);
+        Walk { template, calls: &mut calls, reads: &mut reads, moved: false }.list(template.root);
     }
     calls.sort_by_key(|call| call.place);
+    reads.sort_by_key(|read| read.place);
     let outlines = templates.values().map(|template| Outline::of(template)).collect();
-    Survey { faults, defined, calls, outlines }
+    Survey { faults, defined, calls, reads, outlines }
 }
 
 /// The names behind `define` and `block`, found in the text alone.
@@ -94,6 +108,9 @@ fn definitions(text: &str) -> Vec<String> {
 struct Walk<'a> {
     template: &'a Template,
     calls: &'a mut Vec<Call>,
+    reads: &'a mut Vec<Read>,
+    /// Whether the dot is another than at the start.
+    moved: bool,
 }
 
 impl Walk<'_> {
@@ -104,7 +121,8 @@ impl Walk<'_> {
     fn node(&mut self, node: &Node) {
         match &node.kind {
             NodeKind::Action(pipe) => self.pipe(*pipe),
-            NodeKind::If(branch) | NodeKind::With(branch) | NodeKind::Range(branch) => self.branch(branch),
+            NodeKind::If(branch) => self.branch(branch, self.moved),
+            NodeKind::With(branch) | NodeKind::Range(branch) => self.branch(branch, true),
             NodeKind::Template { name, pipe } => {
                 // The node stands where its name does, in quotes.
                 let length = name.len() + 2;
@@ -117,9 +135,11 @@ impl Walk<'_> {
         }
     }
 
-    fn branch(&mut self, branch: &Branch) {
+    fn branch(&mut self, branch: &Branch, moves: bool) {
         self.pipe(branch.pipe);
+        let before = std::mem::replace(&mut self.moved, moves);
         self.list(branch.body);
+        self.moved = before;
         branch.otherwise.iter().for_each(|list| self.list(*list));
     }
 
@@ -176,14 +196,30 @@ impl Walk<'_> {
             }
             ExprKind::Chain { base, .. } => self.expr(base, &[], 0),
             ExprKind::Pipe(pipe) => self.pipe(*pipe),
+            ExprKind::Field(fields) if !self.moved => self.read(fields.start, *fields),
+            ExprKind::Variable { target, fields } if self.template.code.text(target.name) == b"$" => {
+                self.read(target.name.start, *fields);
+            }
             _ => {}
         }
     }
 
+    fn read(&mut self, start: u32, fields: Span) {
+        let length = usize::try_from(fields.end.saturating_sub(start)).unwrap_or_default();
+        let (source, place) = self.place(start, length);
+        let fields = String::from_utf8_lossy(self.template.code.text(fields)).into_owned();
+        self.reads.push(Read { source, place, fields });
+    }
+
     fn call(&mut self, offset: u32, length: usize, callee: Called) {
+        let (source, place) = self.place(offset, length);
+        self.calls.push(Call { source, place, callee });
+    }
+
+    fn place(&self, offset: u32, length: usize) -> (Arc<Source>, Place) {
         let source = self.template.file.source();
         let place = Place::of(&source.text, usize::try_from(offset).unwrap_or(usize::MAX), length);
-        self.calls.push(Call { source: Arc::clone(source), place, callee });
+        (Arc::clone(source), place)
     }
 }
 
@@ -284,5 +320,13 @@ mod tests {
         assert_eq!(called, [(37, 3, "b"), (57, 3, "c")]);
         assert_eq!(survey.defined, ["a"]);
         assert_eq!(look("{{ if }}{{- define `late` }}{{ end }}{{block \"b\" .}}{{end}}").defined, ["late", "b"]);
+    }
+
+    #[test]
+    fn what_is_read_of_the_first_dot_is_told_where_it_stands() {
+        let survey =
+            look("{{ .a.b }}{{ with .c }}{{ .d }}{{ $.e | trunc 3 }}{{ else }}{{ if .f }}{{ .g }}{{ end }}{{ end }}");
+        let reads: Vec<_> = survey.reads.iter().map(|read| (read.place.column, read.fields.as_str())).collect();
+        assert_eq!(reads, [(4, ".a.b"), (19, ".c"), (35, ".e"), (67, ".f"), (75, ".g")]);
     }
 }

@@ -1,6 +1,8 @@
 //! The guide of `operator/` (`docs/policy.md`): the chart that it grows is what it says of it, after every section.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::process::Command;
 use std::rc::Rc;
 
 use chart_operator::chart::{Chart, File, load};
@@ -277,6 +279,26 @@ fn the_status_is_what_the_file_says_and_the_operators_conditions() {
         told(&files, &picture(&files, true), &Outcome::Progressing { reason: Reason::Waiting, message: String::new() });
     assert_eq!((&ready["phase"], &ready["waitsFor"]), (&json!("Open"), &json!("")));
     assert_eq!(conditions(&ready)[0], "Open=True Ready");
+}
+
+#[test]
+fn the_status_can_be_tried_without_a_cluster() -> anyhow::Result<()> {
+    let folder = testbed::guard::Folder::new("chart-operator-guide-")?;
+    for (name, text) in after("The status") {
+        let is_of_chart = !["shop.yaml", "outcome.yaml"].contains(&name.as_str());
+        let path = folder.path().join(if is_of_chart { format!("shop/{name}") } else { name });
+        fs::create_dir_all(path.parent().unwrap())?;
+        fs::write(path, text)?;
+    }
+    let watches = "- {group: example.com, version: v1, kind: Shop, chart: shop}\n";
+    fs::write(folder.path().join("watches.yaml"), watches)?;
+    let example = GUIDE.split("```text\n$ chart-operator ").nth(1).unwrap().split_once("```").unwrap().0;
+    let (args, want) = example.split_once('\n').unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chart-operator"));
+    let found = command.args(args.split(' ')).current_dir(folder.path()).output()?;
+    assert_eq!(String::from_utf8(found.stderr)?, "");
+    assert_eq!(String::from_utf8(found.stdout)?, want);
+    Ok(())
 }
 
 /// What the tables name is what there is.

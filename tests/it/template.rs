@@ -211,6 +211,16 @@ fn of_resource(resource: &str, args: &[&str]) -> anyhow::Result<(String, String,
 
 /// As [`of_resource`], with more fields of the watch.
 fn of_resource_with(fields: &str, resource: &str, args: &[&str]) -> anyhow::Result<(String, String, bool)> {
+    of_chart(&[], fields, resource, args)
+}
+
+/// As [`of_resource_with`], with more files, some in place of those of the chart.
+fn of_chart(
+    files: &[(&str, &str)],
+    fields: &str,
+    resource: &str,
+    args: &[&str],
+) -> anyhow::Result<(String, String, bool)> {
     let folder = testbed::guard::Folder::new("chart-operator-template-")?;
     let chart = "apiVersion: v2\nname: shop\nversion: 1.0.0\n";
     let template = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: {{ .Release.Name }}}\n\
@@ -226,7 +236,10 @@ fn of_resource_with(fields: &str, resource: &str, args: &[&str]) -> anyhow::Resu
         ("shop/values.yaml", "size: 1\n"),
         ("shop/templates/all.yaml", template),
         ("watches.yaml", watches),
-    ] {
+    ]
+    .into_iter()
+    .chain(files.iter().copied())
+    {
         let path = folder.path().join(file);
         fs::create_dir_all(path.parent().unwrap_or(&path))?;
         fs::write(path, text)?;
@@ -385,6 +398,109 @@ fn a_resource_that_cannot_be_rendered_is_told_why() -> anyhow::Result<()> {
     ] {
         let (printed, told, done) = of_resource(resource, args)?;
         assert!(!done && printed.is_empty(), "{resource}: {printed}");
+        assert!(texts.iter().all(|text| told.contains(text)), "{texts:?}: {told}");
+    }
+    Ok(())
+}
+
+const PLACED: &str = r#"apiVersion: v1
+kind: ConfigMap
+metadata: {name: own, annotations: {chart-operator.dev/phase: two}}
+---
+apiVersion: v1
+kind: Namespace
+metadata:
+  name: {{ .Release.Namespace }}
+  labels: {example.com/open: "yes"}
+  annotations: {chart-operator.dev/mode: patch}
+---
+apiVersion: v1
+kind: Secret
+metadata: {name: key, annotations: {chart-operator.dev/mode: observe}}
+"#;
+
+/// What is shown of the objects of [`PLACED`] that are not the chart's own.
+const OTHERS: [&str; 2] = [
+    "---\n# Source: shop/templates/all.yaml\n# Mode: patch\napiVersion: v1\nkind: Namespace\nmetadata:\n  labels:\n    \
+     example.com/open: \"yes\"\n  name: town\n",
+    "---\n# Source: shop/templates/all.yaml\n# Mode: observe\napiVersion: v1\nkind: Secret\nmetadata:\n  name: key\n  \
+     namespace: town\n",
+];
+
+#[test]
+fn the_objects_of_a_chart_with_a_policy_are_shown_without_its_annotations() -> anyhow::Result<()> {
+    let files = [("shop/operator/policy.yaml", "phases: [one, two]\n"), ("shop/templates/all.yaml", PLACED)];
+    let (printed, told, done) = of_chart(&files, "", SHOP, &[])?;
+    assert!(done && told.is_empty(), "{told}");
+    assert!(OTHERS.iter().all(|other| printed.contains(other)) && printed.contains("  name: own\n"), "{printed}");
+    assert!(!printed.contains("chart-operator.dev/"), "{printed}");
+    Ok(())
+}
+
+#[test]
+fn what_the_operator_refuses_of_policy_and_places_is_told() -> anyhow::Result<()> {
+    let policy = "phases: [one, two]\n";
+    for (policy, template, texts) in [
+        (
+            Some("phases: [one, one]\ncolision: Force\n"),
+            PLACED,
+            &[
+                "`one` is listed twice in `phases`",
+                "--> shop/operator/policy.yaml (rendered):1:15",
+                "did you mean `collision`?",
+            ][..],
+        ),
+        (Some(policy), &PLACED.replace("phase: two", "phase: three"), &["expected `one`, `two`, found `three`"]),
+        (Some(policy), &PLACED.replace("observe", "look"), &["`manage`, `observe` or `patch`, found `look`"]),
+        (Some(policy), &format!("{PLACED}---\n{PLACED}"), &["rendered twice"]),
+        (None, PLACED, &["expected none in a chart without `operator/policy.yaml`"]),
+    ] {
+        let policy = policy.map(|text| ("shop/operator/policy.yaml", text));
+        let files: Vec<_> = policy.into_iter().chain([("shop/templates/all.yaml", template)]).collect();
+        let (printed, told, done) = of_chart(&files, "", SHOP, &[])?;
+        assert!(!done && printed.is_empty(), "{template}: {printed}");
+        assert!(texts.iter().all(|text| told.contains(text)), "{texts:?}: {told}");
+    }
+    Ok(())
+}
+
+#[test]
+fn the_status_of_a_resource_is_rendered_with_an_outcome() -> anyhow::Result<()> {
+    let status = "of: {{ .CR.metadata.name }}\nsize: {{ .Values.size }}\nready: {{ .Outcome.ready }}\n\
+                  first: {{ (index .Outcome.objects 0).name }}\n";
+    let with =
+        |status| [("shop/operator/status.yaml", status), ("outcome.yaml", "ready: false\nobjects: [{name: a}]\n")];
+    let asked = ["--outcome", "outcome.yaml"];
+    let (printed, told, done) = of_chart(&with(status), "", SHOP, &asked)?;
+    assert!(done && told.is_empty(), "{told}");
+    assert_eq!(printed, "---\n# Source: shop/operator/status.yaml\nfirst: a\nof: corner\nready: false\nsize: 7\n");
+    let json =
+        [("shop/operator/status.yaml", status), ("outcome.yaml", r#"{"ready": false, "objects": [{"name": "a"}]}"#)];
+    assert_eq!(of_chart(&json, "", SHOP, &asked)?.0, printed);
+
+    let of = |outcome| [("shop/operator/status.yaml", status), ("outcome.yaml", outcome)];
+    for (files, args, texts) in [
+        (
+            &[("outcome.yaml", "{}")][..],
+            &asked[..],
+            &["`shop` gives no status", "no `operator/status.yaml`", "hint: "][..],
+        ),
+        (&of("- a\n"), &asked, &["expected `.Outcome`, a map", "--> outcome.yaml:1:1"]),
+        (&of(""), &asked, &["expected `.Outcome`, a map"]),
+        (&of("a: b: c\n"), &asked, &["error: ", "--> outcome.yaml:1:1"]),
+        (&of("{}"), &["--outcome", "none.yaml"], &["none.yaml"]),
+        (&of("{}"), &["--outcome", "-"], &["expected two files in --cr and --outcome, found `-` twice"]),
+        (
+            &of("{}"),
+            &["--cr", "", "--outcome", "outcome.yaml"],
+            &["found no resource", "hint: name its file with --cr"],
+        ),
+        (&of("objects: []"), &asked, &["--> shop/operator/status.yaml:4:", "index out of range"]),
+        (&with("- a\n"), &asked, &["expected `operator/status.yaml` to render a map"]),
+        (&with("a: b: c\n"), &asked, &["cannot read what `operator/status.yaml` renders"]),
+    ] {
+        let (printed, told, done) = of_chart(files, "", SHOP, args)?;
+        assert!(!done && printed.is_empty(), "{files:?}: {printed}");
         assert!(texts.iter().all(|text| told.contains(text)), "{texts:?}: {told}");
     }
     Ok(())

@@ -17,12 +17,15 @@ use crate::cli::offline::Offline;
 use crate::cli::report::tell;
 use crate::cli::template::{Args, Failure, given, stages};
 use crate::diagnostic::{Diagnostic, Place, Source, chain, suggestion};
+use crate::policy::Policy;
 use crate::reconcile::rendering::{self, Job, Rendered, release_of};
 use crate::reconcile::resource::Resource;
 use crate::reconcile::rules;
-use crate::release::prepare::{self, Preparation};
-use crate::release::{Gvk, Scope, check_release_name, scope};
-use crate::render::{self, Capabilities, Operation};
+use crate::release::mode::Mode;
+use crate::release::prepare::{self, Prepared};
+use crate::release::staged::{self, Item, Staged, Task};
+use crate::release::{self, Gvk, Scope, check_release_name, scope};
+use crate::render::{self, Capabilities, Operation, POLICY, STATUS};
 use crate::watches::{self, Watch, Watches};
 use crate::yaml::{self, Numbers};
 
@@ -36,12 +39,15 @@ pub(super) struct Resources {
     /// Watches file that tells their chart
     #[arg(long, alias = "watches", value_name = "PATH", default_value = "./watches.yaml")]
     watches_file: PathBuf,
+    /// Print the status that `operator/status.yaml` gives them instead, with `.Outcome` from this YAML file, or `-`
+    #[arg(long, value_name = "FILE", default_value = "", hide_default_value = true)]
+    outcome: String,
 }
 
 impl Resources {
     /// Whether it is resources that are to be rendered.
     pub(super) fn is_asked_for(&self) -> bool {
-        !self.cr.is_empty()
+        !(self.cr.is_empty() && self.outcome.is_empty())
     }
 
     /// Prints what would be applied for each resource, in its order.
@@ -54,6 +60,7 @@ impl Resources {
             args,
             capabilities: Arc::new(capabilities),
             watches: self.watches()?,
+            outcome: self.outcome()?,
             entries: BTreeMap::new(),
             warnings: Vec::new(),
         };
@@ -76,19 +83,26 @@ impl Resources {
         Ok(watches::parse(&name, &text).map_err(|faults| catalog::Error { faults })?)
     }
 
+    /// What a pass came to: an object.
+    fn outcome(&self) -> anyhow::Result<Option<Json>> {
+        if self.outcome.is_empty() {
+            return Ok(None);
+        }
+        let source = source(&self.outcome)?;
+        match yaml::to_json(&source.text, Numbers::Exact).map_err(|error| fault(&error, &source, 0))? {
+            outcome @ Json::Object(_) => Ok(Some(outcome)),
+            _ => Err(Diagnostic::error("expected `.Outcome`, a map")
+                .at(&source, Place { line: 1, column: 1, width: 1 })
+                .into()),
+        }
+    }
+
     /// The resources in the file, each an object.
     fn read(&self) -> anyhow::Result<Vec<Map<String, Json>>> {
-        let bytes = given::read(&self.cr).map_err(|error| Failure::new(&error, true))?;
-        let text = String::from_utf8_lossy(&bytes).into_owned();
-        let source = Arc::new(Source { name: self.cr.clone(), text });
-        let fault = |error: &yaml::Error, offset: usize| {
-            let line = error.line().map(|line| Place { line: line + offset, column: 1, width: 1 });
-            let message = Diagnostic::error(error.to_string());
-            line.map_or_else(|| message.clone().within(&source), |place| message.clone().at(&source, place))
-        };
+        let source = source(&self.cr)?;
         let mut resources = Vec::new();
-        for document in yaml::documents(&source.text).map_err(|error| fault(&error, 0))? {
-            let at = |error: yaml::Error| fault(&error, document.line_offset);
+        for document in yaml::documents(&source.text).map_err(|error| fault(&error, &source, 0))? {
+            let at = |error: yaml::Error| fault(&error, &source, document.line_offset);
             match yaml::to_json(document.text, Numbers::Exact).map_err(at)? {
                 Json::Null => {}
                 Json::Object(resource) => resources.push(resource),
@@ -105,8 +119,30 @@ impl Resources {
     }
 }
 
+fn source(file: &str) -> Result<Arc<Source>, Failure> {
+    let bytes = given::read(file).map_err(|error| Failure::new(&error, true))?;
+    Ok(Arc::new(Source { name: file.to_owned(), text: String::from_utf8_lossy(&bytes).into_owned() }))
+}
+
+/// What YAML says against a document that stands `lines` lines below the start of `source`.
+fn fault(error: &yaml::Error, source: &Arc<Source>, lines: usize) -> Diagnostic {
+    let fault = Diagnostic::error(error.to_string());
+    match error.line() {
+        Some(line) => fault.at(source, Place { line: line + lines, column: 1, width: 1 }),
+        None => fault.within(source),
+    }
+}
+
 /// The values of a resource are its `spec`, and its chart is that of its watch.
 fn refuse_flags_of_charts(args: &Args) -> Result<(), Diagnostic> {
+    let Resources { cr, outcome, .. } = &args.resource;
+    if cr.is_empty() {
+        return Err(Diagnostic::error("--outcome is what a pass over a resource came to, found no resource")
+            .hint("name its file with --cr"));
+    }
+    if cr == outcome {
+        return Err(Diagnostic::error(format!("expected two files in --cr and --outcome, found `{cr}` twice")));
+    }
     if let Some(argument) = args.arguments.first() {
         let message = format!("with --cr the watches file tells the chart, found argument `{argument}`");
         return Err(Diagnostic::error(message).hint("leave it out, or name another file with --watches-file"));
@@ -126,6 +162,8 @@ struct Shop<'a> {
     args: &'a Args,
     capabilities: Arc<Capabilities>,
     watches: Watches,
+    /// `.Outcome`, where it is the status that is asked for.
+    outcome: Option<Json>,
     /// Watches with their charts, as far as they were needed.
     entries: BTreeMap<watches::Gvk, Arc<Entry>>,
     warnings: Vec<Diagnostic>,
@@ -141,35 +179,60 @@ impl Shop<'_> {
                 format!("{}: the operator leaves it alone, since its watch selects `{selector}`", name(&resource));
             self.warnings.push(Diagnostic::warning(message));
         }
-        // Who has no namespace of its own has its release where the operator would be.
-        let release = release_of(&entry.watch, &resource.key(), &self.args.release.namespace.resolve());
-        check_release_name(&release.name).map_err(|error| failure(chain(&error), None))?;
-        let job = Job {
-            entry: Arc::clone(&entry),
-            capabilities: Arc::clone(&self.capabilities),
-            spec: resource.spec().cloned().unwrap_or_else(|| json!({})),
-            release: release.clone(),
-            revision: if self.args.release.is_upgrade { 2 } else { 1 },
-            operation: if self.args.release.is_upgrade { Operation::Upgrade } else { Operation::Install },
-            context: Arc::new(render::Context::new(resource.json(), &self.args.release.namespace.resolve())),
-        };
-        let world = Rc::new(Offline::new(self.args.cluster.dns()));
-        let mut rendered = job.render(world).map_err(|error| {
-            let diagnostic =
-                if let rendering::Error::Render(error) = &error { Some(error.to_diagnostic()) } else { None };
-            failure(chain(&error), diagnostic)
-        })?;
+        let job = self.job(&entry, &resource)?;
+        if let Some(outcome) = &self.outcome {
+            return self.status(&job, outcome, text);
+        }
+        let mut rendered = job.render(self.world()).map_err(|error| unrendered(&error))?;
         let warnings = rules::patch(&entry.watch, &mut rendered).map_err(|error| failure(chain(&error), None))?;
         self.warnings.extend(warnings.into_iter().map(Diagnostic::warning));
-        let prepared = self.prepare(&mut rendered, &rendering::context(&entry, &resource, release), &entry.watch)?;
+        let context = rendering::context(&entry, &resource, job.release);
+        let documents = self.prepare(&mut rendered, &context, &entry.watch)?;
         for definition in &rendered.definitions {
             text.extend_from_slice(b"---\n");
             text.extend_from_slice(yaml::emit_json(definition)?.as_bytes());
         }
-        for object in &prepared.objects {
-            let body = yaml::emit_json(&object.body)?;
-            stages::add(text, &object.source, body.trim_end().as_bytes());
+        for Document { source, mode, body } in documents {
+            let mut document = String::new();
+            if mode != Mode::Manage {
+                document = format!("# Mode: {}\n", mode.name());
+            }
+            document.push_str(yaml::emit_json(&body)?.trim_end());
+            stages::add(text, &source, document.as_bytes());
         }
+        Ok(())
+    }
+
+    /// What the operator would render in its first pass.
+    fn job(&self, entry: &Arc<Entry>, resource: &Resource) -> Result<Job, Failure> {
+        let own = self.args.release.namespace.resolve();
+        // Who has no namespace of its own has its release where the operator would be.
+        let release = release_of(&entry.watch, &resource.key(), &own);
+        check_release_name(&release.name).map_err(|error| failure(chain(&error), None))?;
+        Ok(Job {
+            entry: Arc::clone(entry),
+            capabilities: Arc::clone(&self.capabilities),
+            spec: resource.spec().cloned().unwrap_or_else(|| json!({})),
+            release,
+            revision: if self.args.release.is_upgrade { 2 } else { 1 },
+            operation: if self.args.release.is_upgrade { Operation::Upgrade } else { Operation::Install },
+            context: Arc::new(render::Context::new(resource.json(), &own)),
+        })
+    }
+
+    fn world(&self) -> Rc<Offline> {
+        Rc::new(Offline::new(self.args.cluster.dns()))
+    }
+
+    /// The status that the chart gives.
+    fn status(&self, job: &Job, outcome: &Json, text: &mut Vec<u8>) -> anyhow::Result<()> {
+        let status = job.status(self.world(), outcome).0.map_err(|error| unrendered(&error))?;
+        let chart = job.entry.chart.name();
+        let status = status.ok_or_else(|| {
+            Diagnostic::error(format!("the chart `{chart}` gives no status: it has no `{STATUS}`"))
+                .hint("without that file the status is that of any resource: leave out --outcome")
+        })?;
+        stages::add(text, &format!("{chart}/{STATUS}"), yaml::emit_json(&status)?.trim_end().as_bytes());
         Ok(())
     }
 
@@ -233,7 +296,7 @@ impl Shop<'_> {
         rendered: &mut Rendered,
         context: &prepare::Context,
         watch: &Watch,
-    ) -> anyhow::Result<Preparation> {
+    ) -> anyhow::Result<Vec<Document>> {
         let defined: BTreeMap<_, _> = rendered.definitions.iter().filter_map(prepare::defined_scope).collect();
         let scope = |gvk: &Gvk| -> Option<Scope> {
             scope::builtin(gvk).or_else(|| defined.get(&(gvk.group.clone(), gvk.kind.clone())).copied())
@@ -244,17 +307,67 @@ impl Shop<'_> {
             return Err(failure(texts.join("\n"), None).into());
         }
         let objects = std::mem::take(&mut rendered.objects);
-        let prepared = prepare::objects(objects, context, &scope).map_err(|error| failure(chain(&error), None))?;
-        self.warnings.extend(prepared.warnings.iter().map(|warning| Diagnostic::warning(warning.to_string())));
-        let unknown = prepared.objects.iter().filter(|object| object.scope.is_none());
-        self.warnings.extend(unknown.map(|object| {
-            Diagnostic::warning(format!(
-                "{}: {} is taken for namespaced, its kind is not known here",
-                object.source, object.id
-            ))
-        }));
-        Ok(prepared)
+        let refused = |error: release::Error| failure(chain(&error), None);
+        let Some(policy) = &rendered.policy else {
+            objects.iter().try_for_each(staged::without_policy).map_err(refused)?;
+            let prepared = prepare::objects(objects, context, &scope).map_err(refused)?;
+            self.warn(&prepared.warnings, &prepared.objects);
+            return Ok(prepared.objects.into_iter().map(Document::managed).collect());
+        };
+        let path = format!("{}/{POLICY} (rendered)", context.chart);
+        let policy = Policy::read(policy, &path).map_err(|faults| catalog::Error { faults })?;
+        let Staged { items, warnings, .. } = staged::stage(objects, &policy, context, &scope).map_err(refused)?;
+        self.warn(&warnings, Staged::managed(&items).map(|object| &**object));
+        Ok(items.into_iter().map(Document::of).collect())
     }
+
+    fn warn<'o>(&mut self, warnings: &[prepare::Warning], objects: impl IntoIterator<Item = &'o Prepared>) {
+        self.warnings.extend(warnings.iter().map(|warning| Diagnostic::warning(warning.to_string())));
+        let unknown = objects.into_iter().filter(|object| object.scope.is_none());
+        self.warnings.extend(unknown.map(|object| {
+            let Prepared { source, id, .. } = object;
+            Diagnostic::warning(format!("{source}: {id} is taken for namespaced, its kind is not known here"))
+        }));
+    }
+}
+
+/// An object as it is shown.
+struct Document {
+    /// The template that rendered it.
+    source: String,
+    mode: Mode,
+    /// What is sent of it; what is only read is its name.
+    body: Json,
+}
+
+impl Document {
+    fn managed(Prepared { source, body, .. }: Prepared) -> Self {
+        Self { source, mode: Mode::Manage, body }
+    }
+
+    fn of(item: Item) -> Self {
+        let (mode, gvk) = (item.mode(), item.gvk());
+        let Item { id, source, task, .. } = item;
+        let mut body = match task {
+            Task::Manage(object) => return Self { source, mode, body: object.body.clone() },
+            Task::Patch(Json::Object(patch)) => patch,
+            Task::Patch(_) | Task::Observe => Map::new(),
+        };
+        body.insert("apiVersion".to_owned(), gvk.api_version().into());
+        body.insert("kind".to_owned(), gvk.kind.into());
+        if let Json::Object(metadata) = body.entry("metadata").or_insert_with(|| json!({})) {
+            metadata.insert("name".to_owned(), id.name.into());
+            if !id.namespace.is_empty() {
+                metadata.insert("namespace".to_owned(), id.namespace.into());
+            }
+        }
+        Self { source, mode, body: Json::Object(body) }
+    }
+}
+
+fn unrendered(error: &rendering::Error) -> Failure {
+    let diagnostic = if let rendering::Error::Render(error) = error { Some(error.to_diagnostic()) } else { None };
+    failure(chain(error), diagnostic)
 }
 
 fn failure(message: String, diagnostic: Option<Diagnostic>) -> Failure {
