@@ -29,6 +29,7 @@ use crate::analysis::templates::Unparsed;
 use crate::chart::{Chart, File, load};
 use crate::diagnostic::{Diagnostic, Severity, Source, chain};
 use crate::render::World;
+use crate::watches::Gvk;
 
 pub use role::Rights;
 pub use samples::{Sample, samples};
@@ -38,6 +39,8 @@ pub use samples::{Sample, samples};
 pub struct Subject<'a> {
     /// Where it lies, as the user knows it.
     pub path: &'a str,
+    /// The kind of its resources, where a watch says it.
+    pub gvk: Option<&'a Gvk>,
     /// All its files, those of sub-charts included, by their paths below the chart's directory.
     pub files: &'a [File],
     /// What a watch puts over every resource's `spec`; an object.

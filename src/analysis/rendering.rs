@@ -159,7 +159,12 @@ impl Try<'_> {
     /// What templates see of the resource.
     fn context(&self, release: &ReleaseInfo) -> Context {
         let ReleaseInfo { name, namespace, .. } = release;
-        let unknown = || json!({"metadata": {"name": name, "namespace": namespace}, "spec": {}});
+        let unknown = || {
+            let known = self.subject.gvk.map(|gvk| (gvk.api_version(), gvk.kind.clone()));
+            let (api_version, kind) = known.unwrap_or_else(|| ("example.com/v1".to_owned(), "Example".to_owned()));
+            let metadata = json!({"name": name, "namespace": namespace});
+            json!({"apiVersion": api_version, "kind": kind, "metadata": metadata, "spec": {}})
+        };
         Context::new(&self.sample.map_or_else(unknown, |sample| sample.resource.clone()), namespace)
     }
 

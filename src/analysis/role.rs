@@ -173,7 +173,8 @@ mod tests {
     fn rights(files: &[(&'static str, &'static str)]) -> (Rights, Vec<String>) {
         let files: Vec<File> = files.iter().map(|(name, text)| File::new(*name, text.as_bytes())).collect();
         let overrides = Json::Null;
-        let subject = Subject { path: "c", files: &files, overrides: &overrides, samples: &[], has_records: true };
+        let subject =
+            Subject { path: "c", gvk: None, files: &files, overrides: &overrides, samples: &[], has_records: true };
         let mut rights = Rights::default();
         let found = rights.of_chart(&subject);
         let line = |fault: Diagnostic| {

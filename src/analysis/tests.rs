@@ -47,7 +47,8 @@ impl<'a> Checked<'a> {
         let files: Vec<File> = self.files.iter().map(|(name, text)| File::new(*name, text.as_bytes())).collect();
         let (samples, mut found) = samples("cr.yaml", self.resource);
         let Self { overrides, has_records, .. } = self;
-        let subject = Subject { path: "web", files: &files, overrides, samples: &samples, has_records: *has_records };
+        let subject =
+            Subject { path: "web", gvk: None, files: &files, overrides, samples: &samples, has_records: *has_records };
         let world: Rc<dyn World> = Rc::new(Empty);
         found.extend(check(&subject, &world));
         sort(&mut found);
@@ -422,6 +423,12 @@ fn an_object_says_a_place_that_there_is() {
         "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {chart-operator.dev/mode: patch}}\n";
     let told = lines(&[("templates/a.yaml", template)]);
     assert!(told[0].contains("expected none in a chart without `operator/policy.yaml`, found `patch`"), "{told:?}");
+}
+
+#[test]
+fn a_resource_has_a_kind_whatever_it_is() {
+    let template = "# {{ lower .CR.kind }} {{ splitList \"/\" .CR.apiVersion | last }}\n";
+    assert_eq!(lines(&[("templates/a.yaml", template)]), Vec::<String>::new());
 }
 
 #[test]

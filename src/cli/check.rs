@@ -139,7 +139,15 @@ impl Checking {
             Ok(files) => {
                 let path = &shown(Path::new(&watch.chart));
                 let has_records = watch.history > 0;
-                self.subject(&Subject { path, files: &files, overrides: &overrides, samples: &samples, has_records });
+                let gvk = Some(&watch.gvk);
+                self.subject(&Subject {
+                    path,
+                    gvk,
+                    files: &files,
+                    overrides: &overrides,
+                    samples: &samples,
+                    has_records,
+                });
             }
             Err(error) => self.found.push(watch.chart_fault(chain(&error))),
         }
@@ -151,7 +159,14 @@ impl Checking {
         match chart_files(path) {
             Ok(files) => {
                 let overrides = &no_overrides();
-                self.subject(&Subject { path: &shown, files: &files, overrides, samples, has_records: true });
+                self.subject(&Subject {
+                    path: &shown,
+                    gvk: None,
+                    files: &files,
+                    overrides,
+                    samples,
+                    has_records: true,
+                });
             }
             Err(error) => {
                 let source = Arc::new(Source { name: shown, text: String::new() });

@@ -74,6 +74,7 @@ fn chart(path: &Path, rights: &mut Rights) -> anyhow::Result<Vec<Diagnostic>> {
     let overrides = no_overrides();
     Ok(rights.of_chart(&Subject {
         path: &shown,
+        gvk: None,
         files: &files,
         overrides: &overrides,
         samples: &[],
