@@ -5,7 +5,8 @@
 //! them on free loopback ports with certificates of their own; dropping it, or the death of the process that started
 //! it, however violent, stops them again.
 //!
-//! Nothing here is simulated but what kwok plays, nodes and pods: see [`Options::kwok`].
+//! Nothing here is simulated but what kwok plays, nodes and pods: see [`Options::kwok`]. Where a Pod has to run indeed,
+//! [`ControlPlane::run_images`] starts a program for it.
 //!
 //! The operator links none of this. Errors are [`anyhow::Error`]: who starts a testbed reads them, nobody matches on them.
 //!
@@ -19,6 +20,7 @@
 //! | [`port`] | free loopback ports, reserved between processes |
 //! | [`control_plane`] | starts, waits, stops |
 //! | [`audit`] | the API server's audit log, parsed and counted |
+//! | [`image`] | Pods of some images run as processes |
 //! | [`proxy`] | a proxy to the API server, with faults that tests choose |
 //! | [`progress`] | what long work says while it runs |
 
@@ -27,6 +29,7 @@ pub mod build;
 pub mod certificate;
 pub mod control_plane;
 pub mod guard;
+pub mod image;
 pub mod kubeconfig;
 pub mod port;
 pub mod program;

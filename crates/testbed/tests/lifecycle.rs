@@ -13,6 +13,7 @@ use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use serde::de::DeserializeOwned;
 use serde_json::{Value as Json, json};
 use testbed::audit::count;
+use testbed::image::Image;
 use testbed::program::Program;
 use testbed::{ControlPlane, Controllers, Options, kubeconfig};
 
@@ -137,6 +138,43 @@ async fn with_everything_pods_become_ready_jobs_end_and_namespaces_go() {
     namespaces.delete("n", &DeleteParams::default()).await.unwrap();
     eventually("the end of the namespace", || async { namespaces.get_opt("n").await.unwrap().is_none().then_some(()) })
         .await;
+}
+
+#[tokio::test]
+async fn pods_of_some_images_run_with_their_arguments_as_their_account_and_end_with_their_pod() {
+    let options = Options { scheduler: true, kwok: true, ..Options::default() };
+    let plane = ControlPlane::start(options).await.unwrap();
+    let says = "echo $0 in $(POD_NAMESPACE); grep -c default-default $KUBECONFIG; exec sleep 1000";
+    let image = Image {
+        name: "says:1".to_owned(),
+        file: "/bin/sh".into(),
+        folder: plane.logs(),
+        entrypoint: vec!["-c".to_owned(), says.to_owned()],
+    };
+    let runner = plane.run_images(vec![image]).await.unwrap();
+    let pods: Api<Pod> = Api::namespaced(plane.client().await.unwrap(), "default");
+    for (name, image) in [("says", "says:1"), ("other", "says:2"), ("broken", "nginx:i-dont-exist")] {
+        let container = json!({"name": "c", "image": image, "args": ["hello"]});
+        let pod = json!({"metadata": {"name": name}, "spec": {"containers": [container]}});
+        pods.create(&PostParams::default(), &object(pod)).await.unwrap();
+    }
+    eventually("what the Pod says", || async {
+        let said = runner.log("says").unwrap();
+        (said == "hello in default\n1\n").then_some(())
+    })
+    .await;
+    for (name, phase) in [("says", "Running"), ("other", "Running"), ("broken", "Pending")] {
+        eventually(&format!("{name} is {phase}"), || async {
+            let status = pods.get(name).await.unwrap().status?;
+            (status.phase? == phase && status.container_statuses.is_some()).then_some(())
+        })
+        .await;
+    }
+    let pid = std::fs::read_to_string(plane.logs().join("pod-says.pid")).unwrap();
+    assert!(runs(pid.trim()));
+    pods.delete("says", &DeleteParams::default()).await.unwrap();
+    eventually("its end", || async { (!runs(pid.trim())).then_some(()) }).await;
+    assert_eq!(runner.log("other").unwrap(), "");
 }
 
 /// Not a test of its own: the process that the next one kills. It prints what must be gone then.

@@ -119,7 +119,10 @@ impl ControlPlane {
     /// The name cannot stand in a certificate, or the file not be written.
     pub fn user_kubeconfig(&self, user: &str, groups: &[&str]) -> Result<PathBuf> {
         let credential = Credential::Certificate(self.authority.client(user, groups)?);
-        self.write_kubeconfig(user, &credential)
+        // A user may be called `system:serviceaccount:a:b`, or anything with a slash.
+        let path = self.layout.kubeconfig(&user.replace(['/', ':'], "-"));
+        write_private(&path, &kubeconfig(&self.server, user, &credential).to_string())?;
+        Ok(path)
     }
 
     /// A kubeconfig file with a token of a `ServiceAccount`, which has to exist. The token is good for a day.
@@ -127,15 +130,12 @@ impl ControlPlane {
     /// # Errors
     /// There is no such account, or the file cannot be written.
     pub async fn service_account_kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf> {
-        let accounts: Api<ServiceAccount> = Api::namespaced(self.client().await?, namespace);
-        let spec = TokenRequestSpec { expiration_seconds: Some(86_400), ..TokenRequestSpec::default() };
-        let request = TokenRequest { spec, ..TokenRequest::default() };
-        let answer = accounts
-            .create_token_request(name, &PostParams::default(), &request)
-            .await
-            .with_context(|| format!("cannot get a token of the ServiceAccount `{namespace}/{name}`"))?;
-        let token = answer.status.context("the API server answered a token request without a token")?.token;
-        self.write_kubeconfig(&format!("{namespace}-{name}"), &Credential::Token(token))
+        self.accounts().kubeconfig(namespace, name).await
+    }
+
+    /// What makes kubeconfig files of accounts where this control plane is not at hand.
+    pub(crate) fn accounts(&self) -> Accounts {
+        Accounts { admin: self.kubeconfig(), server: self.server.clone() }
     }
 
     /// A kubeconfig file that leads to a proxy at `address`, which asks as `user`.
@@ -276,17 +276,34 @@ impl ControlPlane {
         Ok(())
     }
 
-    fn write_kubeconfig(&self, user: &str, credential: &Credential) -> Result<PathBuf> {
-        // A user may be called `system:serviceaccount:a:b`, or anything with a slash.
-        let path = self.layout.kubeconfig(&user.replace(['/', ':'], "-"));
-        write_private(&path, &kubeconfig(&self.server, user, credential).to_string())?;
-        Ok(path)
-    }
-
     fn logs_as_text(&self) -> String {
         let shown = |program: &Guarded| format!("== {}\n{}\n", program.log().display(), program.last_lines(SHOWN));
         let logs: String = self.programs.iter().map(shown).collect();
         format!("cannot start the control plane; the last lines of its logs:\n{logs}")
+    }
+}
+
+/// Makes kubeconfig files of accounts.
+pub(crate) struct Accounts {
+    admin: PathBuf,
+    server: Server,
+}
+
+impl Accounts {
+    /// As [`ControlPlane::service_account_kubeconfig`].
+    pub(crate) async fn kubeconfig(&self, namespace: &str, name: &str) -> Result<PathBuf> {
+        let accounts: Api<ServiceAccount> = Api::namespaced(crate::kubeconfig::client(&self.admin).await?, namespace);
+        let spec = TokenRequestSpec { expiration_seconds: Some(86_400), ..TokenRequestSpec::default() };
+        let request = TokenRequest { spec, ..TokenRequest::default() };
+        let answer = accounts
+            .create_token_request(name, &PostParams::default(), &request)
+            .await
+            .with_context(|| format!("cannot get a token of the ServiceAccount `{namespace}/{name}`"))?;
+        let token = answer.status.context("the API server answered a token request without a token")?.token;
+        let user = format!("{namespace}-{name}");
+        let path = self.admin.with_file_name(format!("{user}.kubeconfig"));
+        write_private(&path, &kubeconfig(&self.server, &user, &Credential::Token(token)).to_string())?;
+        Ok(path)
     }
 }
 
