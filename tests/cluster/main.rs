@@ -22,6 +22,7 @@ mod lookups;
 mod metrics;
 mod namesakes;
 mod operator_sdk;
+mod package_operator;
 mod phases;
 mod quiet;
 mod records;

@@ -157,15 +157,40 @@ fn expected_answers_say_who_wrote_them() -> anyhow::Result<()> {
 fn every_watched_kind_has_its_chart_its_definition_and_a_sample() -> anyhow::Result<()> {
     let watches = read("watches.yaml")?;
     assert!(watches.contains("# +kubebuilder:scaffold:watch"), "scaffolding has no place to add to");
-    let kinds: Vec<&str> = values_of(&watches, "kind").collect();
-    assert!(kinds.len() >= 2, "{kinds:?}");
-    for (kind, chart) in kinds.iter().zip(values_of(&watches, "chart")) {
+    let [groups, kinds, charts] = ["group", "kind", "chart"].map(|key| values_of(&watches, key).collect::<Vec<_>>());
+    assert!(kinds.len() >= 2 && groups.len() == kinds.len() && charts.len() == kinds.len(), "{kinds:?}");
+    let [definitions, samples] =
+        ["config/crd", "config/samples"].map(|place| read(&format!("{place}/kustomization.yaml")));
+    let (definitions, samples) = (definitions?, samples?);
+    for ((group, kind), chart) in groups.iter().zip(&kinds).zip(charts) {
         assert!(root().join(chart).join("Chart.yaml").exists(), "{chart}");
-        let definition = read(&format!("config/crd/bases/charts.samutup.com_{}s.yaml", kind.to_lowercase()))?;
-        assert_eq!(values_of(&definition, "kind").last(), Some(*kind));
-        let sample = read(&format!("config/samples/charts_v1alpha1_{}.yaml", kind.to_lowercase()))?;
+        let file = format!("bases/{group}_{}s.yaml", kind.to_lowercase());
+        assert!(definitions.contains(&format!("- {file}\n")), "{file}");
+        let definition = read(&format!("config/crd/{file}"))?;
+        assert!(definition.contains(&format!("\n    kind: {kind}\n")), "{file}");
+        let file = format!("{}_v1alpha1_{}.yaml", group.split('.').next().unwrap_or_default(), kind.to_lowercase());
+        assert!(samples.contains(&format!("- {file}\n")), "{file}");
+        let sample = read(&format!("config/samples/{file}"))?;
         assert_eq!(values_of(&sample, "kind").next(), Some(*kind));
     }
+    Ok(())
+}
+
+#[test]
+fn a_kind_and_its_cluster_scoped_twin_differ_in_names_and_scope_alone() -> anyhow::Result<()> {
+    let mut twins = 0;
+    for entry in fs::read_dir(root().join("config/crd/bases"))? {
+        let file = entry?.file_name().to_string_lossy().into_owned();
+        let Some((group, name)) = file.split_once("_cluster") else { continue };
+        let cluster = read(&format!("config/crd/bases/{file}"))?;
+        let single =
+            cluster.replace("scope: Cluster", "scope: Namespaced").replace("Cluster", "").replace("cluster", "");
+        let of_objects = "description: In -scoped sets, of objects that have one.";
+        let single = single.replace(of_objects, "description: In cluster-scoped sets, of objects that have one.");
+        assert_eq!(single, read(&format!("config/crd/bases/{group}_{name}"))?, "{file}");
+        twins += 1;
+    }
+    assert_eq!(twins, 4);
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use testbed::{ControlPlane, Controllers, Options};
 
 pub(crate) use namespace::Namespace;
 pub(crate) use operator::{Operator, Setting};
-pub(crate) use project::{Project, definition, install_definition};
+pub(crate) use project::{Project, definition, install_definition, sample};
 
 /// How long anything may take before a test fails: far longer than it should, so that a busy machine is no failure.
 const DEADLINE: Duration = Duration::from_mins(1);
@@ -21,33 +21,42 @@ const DEADLINE: Duration = Duration::from_mins(1);
 /// owner any more is collected. No node: Pods stay Pending.
 pub(crate) fn plane() -> &'static ControlPlane {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
-    PLANE.get_or_init(|| start(Controllers::All))
+    PLANE.get_or_init(|| start(Options::default()))
+}
+
+/// The control plane with a node that kwok plays: Pods are scheduled, and pretend to run.
+pub(crate) fn noded_plane() -> &'static ControlPlane {
+    static PLANE: OnceLock<ControlPlane> = OnceLock::new();
+    PLANE.get_or_init(|| start(Options { scheduler: true, kwok: true, ..Options::default() }))
 }
 
 /// API server and etcd alone, where nobody but users and operators writes: what happens is the same each time.
 pub(crate) fn bare_plane() -> &'static ControlPlane {
     static PLANE: OnceLock<ControlPlane> = OnceLock::new();
-    PLANE.get_or_init(|| start(Controllers::None))
+    PLANE.get_or_init(|| start(without_controllers()))
+}
+
+fn without_controllers() -> Options {
+    Options { controllers: Controllers::None, ..Options::default() }
 }
 
 /// Starts a control plane that several tests use.
-fn start(controllers: Controllers) -> ControlPlane {
+fn start(options: Options) -> ControlPlane {
     // A thread of its own: the runtime of the test that comes first must not own what all use.
-    let start = || {
+    let start = move || {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        runtime.block_on(start_with(controllers))
+        runtime.block_on(start_with(options))
     };
     std::thread::spawn(start).join().unwrap()
 }
 
 /// A control plane for one test, which may stop its programs: no controllers, and the definitions of this repository.
 pub(crate) async fn own_plane() -> ControlPlane {
-    start_with(Controllers::None).await
+    start_with(without_controllers()).await
 }
 
-async fn start_with(controllers: Controllers) -> ControlPlane {
-    let options = Options { controllers, audit: true, ..Options::default() };
-    let plane = ControlPlane::start(options).await.unwrap();
+async fn start_with(options: Options) -> ControlPlane {
+    let plane = ControlPlane::start(Options { audit: true, ..options }).await.unwrap();
     project::install_definitions(&plane.client().await.unwrap()).await;
     plane
 }

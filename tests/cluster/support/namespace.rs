@@ -27,6 +27,13 @@ fn resource(kind: &str) -> ApiResource {
         "Widget" => ("test.example.com", "v1"),
         "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => ("rbac.authorization.k8s.io", "v1"),
         "CustomResourceDefinition" => ("apiextensions.k8s.io", "v1"),
+        "PackageDeployment" | "PackageSet" | "ClusterPackageDeployment" | "ClusterPackageSet" => {
+            ("packages.thetechnick.ninja", "v1alpha1")
+        }
+        "Adoption" | "ClusterAdoption" | "ClusterHandover" | "Handover" => {
+            ("coordination.thetechnick.ninja", "v1alpha1")
+        }
+        "Nginx" => ("example.thetechnick.ninja", "v1alpha1"),
         "Latecomer" | "Returner" | "Newcomer" | "Chosen" | "Mounted" | "Region" => ("tests.samutup.com", "v1"),
         "LeftTwin" => ("left.example.com", "v1"),
         "RightTwin" => ("right.example.com", "v1"),
@@ -65,7 +72,11 @@ impl Namespace {
 
     pub(crate) fn api(&self, kind: &str) -> Api<DynamicObject> {
         match kind {
-            "ClusterRole"
+            "ClusterAdoption"
+            | "ClusterHandover"
+            | "ClusterPackageDeployment"
+            | "ClusterPackageSet"
+            | "ClusterRole"
             | "ClusterRoleBinding"
             | "CustomResourceDefinition"
             | "Namespace"

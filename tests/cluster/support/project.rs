@@ -15,16 +15,34 @@ pub(crate) struct Project {
     folder: Folder,
 }
 
+/// What a file of this repository says, its first document.
+pub(crate) fn sample(file: &str) -> Json {
+    read(&repository().join("samples").join(file))
+}
+
 fn repository() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
 impl Project {
-    /// This repository's `watches.yaml` and charts.
+    /// This repository's charts, and of its `watches.yaml` the kinds whose charts are plain ones.
     pub(crate) fn new() -> Self {
+        Self::watching(&["Minimart", "Web", "Page"])
+    }
+
+    /// This repository's charts, and of its `watches.yaml` these kinds.
+    pub(crate) fn watching(kinds: &[&str]) -> Self {
         let folder = Folder::new("chart-operator-project-").unwrap();
         copy(&repository().join("helm-charts"), &folder.path().join("helm-charts"));
-        fs::copy(repository().join("watches.yaml"), folder.path().join("watches.yaml")).unwrap();
+        let watches = fs::read_to_string(repository().join("watches.yaml")).unwrap();
+        let entries = watches.split_inclusive('\n').filter(|line| !line.starts_with('#')).collect::<String>();
+        let chosen = entries.split("- group: ").filter(|entry| {
+            let named = |kind: &&str| entry.contains(&format!("\n  kind: {kind}\n"));
+            kinds.iter().any(named)
+        });
+        let chosen: Vec<_> = chosen.map(|entry| format!("- group: {entry}")).collect();
+        assert_eq!(chosen.len(), kinds.len(), "{watches}");
+        fs::write(folder.path().join("watches.yaml"), chosen.concat()).unwrap();
         let project = Self { folder };
         project.point_at_charts();
         project
