@@ -2,6 +2,7 @@
 #
 #   CARGO_FLAGS   given to every cargo command that takes them, such as `--locked` or `--offline`
 #   KUBECTL       the kubectl of `install` and `uninstall`
+#   SYSTEM        what `demo` shows: nothing for two charts of web servers, or `package-operator`
 #   SECONDS       how long `fuzz` spends on each target
 #   TARGETS       which targets `fuzz` runs, such as `TARGETS=yaml`
 #   SHARD         which part of all changes `mutants` tries, such as `SHARD=0/50`
@@ -97,9 +98,9 @@ deny: ## Check licences, advisories, sources and doubled crates; needs cargo-den
 ##@ The operator
 
 .PHONY: demo
-demo: ## See it work on a local control plane: install, change, break, repair, delete
+demo: ## See it work on a local control plane: install, change, break, repair, delete; or what SYSTEM names
 	$(CARGO) build --release --workspace $(CARGO_FLAGS)
-	$(CARGO) run --release $(CARGO_FLAGS) --package testbed -- demo
+	$(CARGO) run --release $(CARGO_FLAGS) --package testbed -- demo $(addprefix --system=,$(SYSTEM))
 
 .PHONY: run
 run: ## Run the operator here, against the cluster of the current kubeconfig

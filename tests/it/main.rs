@@ -14,6 +14,7 @@ mod fuzz;
 mod guide;
 mod hostile;
 mod oracle;
+mod packages;
 mod release;
 #[path = "../../fuzz/src/targets/mod.rs"]
 mod targets;

@@ -24,6 +24,7 @@ use crate::operator::{Operator, Settings, locate};
 
 mod board;
 mod cluster;
+mod packages;
 
 const STEPS: usize = 9;
 const WEB: &str = "web-sample";
@@ -41,6 +42,16 @@ pub(crate) struct Arguments {
     /// Seconds to wait between steps, for those who watch [default: 1 on a terminal, else 0]
     #[arg(long)]
     pause: Option<u64>,
+    /// What is shown, instead of two charts of web servers
+    #[arg(long)]
+    system: Option<System>,
+}
+
+/// A system that is a few charts of this repository.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum System {
+    /// Packages in revisions, and an operator that hands its resources over to its next version
+    PackageOperator,
 }
 
 /// Runs the demo: 0 when everything happened as it should, 130 when it was interrupted, else 1.
@@ -67,7 +78,8 @@ pub(crate) async fn demo(arguments: Arguments) -> ExitCode {
 /// Sets the scene, plays, and cleans up whatever happened; false if it was interrupted.
 async fn play(arguments: Arguments, progress: &Progress) -> Result<bool> {
     let binary = locate(arguments.operator.as_deref())?;
-    title(progress, 1, "A Kubernetes control plane");
+    let steps = arguments.system.map_or(STEPS, |_| packages::STEPS);
+    title(progress, (1, steps), "A Kubernetes control plane");
     let cluster = tokio::select! {
         cluster = Cluster::get(progress) => cluster?,
         _ = tokio::signal::ctrl_c() => return Ok(false),
@@ -94,21 +106,30 @@ async fn play_on(
     let client = cluster.client().await?;
     apply_crds(&client, &arguments.project, new_crds).await?;
     progress.say("  ✓ namespace and CRDs of the charts");
+    if let Some(System::PackageOperator) = arguments.system {
+        title(progress, (2, packages::STEPS), "The operator, with this repository's watches.yaml");
+        let file = locate(arguments.operator.as_deref())?;
+        return tokio::select! {
+            played = packages::play(progress, cluster, &file, &arguments.project, arguments.pause) => played.map(|()| true),
+            _ = tokio::signal::ctrl_c() => Ok(false),
+        };
+    }
     let mut stage = Stage::new(arguments, progress.clone(), cluster, client)?;
     let played = tokio::select! {
         played = stage.acts() => played.map(|()| true),
         _ = tokio::signal::ctrl_c() => Ok(false),
     };
     let played = played.map_err(|error| stage.operator.blame(&error));
-    title(progress, 9, "Stop");
+    title(progress, (STEPS, STEPS), "Stop");
     // A cluster of our own goes as a whole.
     let cleared = if matches!(cluster, Cluster::Own(_)) { Ok(()) } else { stage.clear().await };
     let finished = played?;
     cleared.map(|()| finished)
 }
 
-fn title(progress: &Progress, number: usize, text: &str) {
-    progress.say(&format!("\n{}", style(format!("▸ {number}/{STEPS} {text}")).cyan().bold()));
+/// Says which step begins, of so many.
+fn title(progress: &Progress, (number, steps): (usize, usize), text: &str) {
+    progress.say(&format!("\n{}", style(format!("▸ {number}/{steps} {text}")).cyan().bold()));
 }
 
 /// Everything that plays a part.
@@ -131,7 +152,7 @@ impl Drop for Stage {
 
 impl Stage {
     fn new(arguments: Arguments, progress: Progress, cluster: &Cluster, client: Client) -> Result<Self> {
-        title(&progress, 2, "The operator, with this repository's watches.yaml");
+        title(&progress, (2, STEPS), "The operator, with this repository's watches.yaml");
         let file = locate(arguments.operator.as_deref())?;
         let settings = Settings {
             file: &file,
@@ -348,7 +369,7 @@ impl Stage {
 
     async fn title(&self, number: usize, text: &str) {
         tokio::time::sleep(self.pause).await;
-        title(&self.progress, number, text);
+        title(&self.progress, (number, STEPS), text);
     }
 
     /// The last line of an act.

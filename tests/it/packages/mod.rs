@@ -1,0 +1,5 @@
+//! The charts of Package Operator as functions of a resource and of what the cluster holds.
+
+mod model;
+mod stage;
+mod tables;
