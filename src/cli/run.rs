@@ -45,6 +45,9 @@ pub struct Args {
     /// Resources to care for, by their labels, as in `app=web,tier!=test`; all if empty
     #[arg(long, value_name = "SELECTOR")]
     label_selector: Option<String>,
+    /// What templates see as `.Operator.Version`, where versions of an operator run side by side [default: that of this program]
+    #[arg(long, value_name = "VERSION")]
+    version: Option<String>,
     /// Hide the value in events about overridden values
     #[arg(long, value_name = "BOOL", value_parser = boolean, num_args = 0..=1, require_equals = true,
           default_missing_value = "true", default_value = "false", hide_default_value = true)]
@@ -190,6 +193,7 @@ pub fn options(args: Args, environment: &Environment) -> anyhow::Result<Run> {
         health_probe_bind_address: args.endpoints.health()?,
         leader_election: args.election.lease(environment)?,
         suppress_override_values: args.suppress_override_values,
+        version: args.version.filter(|version| !version.is_empty()),
         namespaces: environment.watch_namespace.as_deref().and_then(namespaces),
         label_selector: args.label_selector.filter(|selector| !selector.trim().is_empty()),
     };

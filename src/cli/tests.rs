@@ -59,6 +59,7 @@ fn the_defaults_are_helm_operator_s() {
             leader_election: None,
             suppress_override_values: false,
             label_selector: None,
+            version: None,
             namespaces: None,
         },
         notices: [],
@@ -105,6 +106,7 @@ fn flags_are_read_in_go_s_syntax() {
     }
     assert_eq!(options("--label-selector=operator-version=v2").label_selector.as_deref(), Some("operator-version=v2"));
     assert_eq!(options("--label-selector=").label_selector, None);
+    assert_eq!(options("--version=v2").version.as_deref(), Some("v2"));
 }
 
 #[test]
@@ -376,6 +378,9 @@ fn help_names_every_flag() {
               Resources of one kind reconciled at the same time [default: 16]
           --label-selector <SELECTOR>
               Resources to care for, by their labels, as in `app=web,tier!=test`; all if empty
+          --version <VERSION>
+              What templates see as `.Operator.Version`, where versions of an operator run side by side
+              [default: that of this program]
           --suppress-override-values[=<BOOL>]
               Hide the value in events about overridden values
       -h, --help

@@ -19,6 +19,7 @@ use crate::operator::stopped;
 use crate::reconcile::queue::Again;
 use crate::reconcile::{Context, Controller, reconcile};
 use crate::release::Gvk;
+use crate::watches;
 
 /// Between two looks for a kind that is not served: at first, and after many.
 const KIND_RETRY: Duration = Duration::from_secs(1);
@@ -56,13 +57,20 @@ enum Ended {
 pub(crate) async fn run(station: &Station, mut entries: watch::Receiver<Arc<Entry>>, stop: watch::Receiver<bool>) {
     loop {
         let entry = Arc::clone(&entries.borrow_and_update());
-        let Some(served) = until(stop.clone(), kind_served(station, &entry)).await else { return };
+        let Some(served) = until(stop.clone(), kind_served(station, &entry)).await else {
+            return station.gate.remove(&check(&entry.watch.gvk));
+        };
         match serve(station, &entry, &mut entries, &served, &stop).await {
             Ended::Stopped => return,
             Ended::Changed => {}
             Ended::Gone => station.context.discovery.forget(&served.resource.api_version),
         }
     }
+}
+
+/// The check that holds until it is known whether a kind is served.
+pub(crate) fn check(kind: &watches::Gvk) -> String {
+    format!("kind {kind}")
 }
 
 /// What `task` gives, unless a stop comes first.
@@ -91,9 +99,11 @@ async fn kind_served(station: &Station, entry: &Entry) -> Arc<Served> {
         let message = error.message();
         if message != reported {
             if matches!(error, Error::NotServed { .. }) {
+                station.gate.remove(&check(&watch.gvk));
                 tracing::warn!(target: "helm.controller", apiVersion = gvk.api_version(), kind = gvk.kind,
                     "Kind is not served yet, waiting for its CustomResourceDefinition");
             } else {
+                station.gate.not_ready(&check(&watch.gvk), &message);
                 tracing::error!(target: "helm.controller", apiVersion = gvk.api_version(), kind = gvk.kind,
                     error = message, "Kind cannot be looked up, trying again");
             }
@@ -124,6 +134,8 @@ async fn serve(
     });
     resources::count(metrics, &controller);
     let mut watches = resources::watch(station, entry, &controller);
+    // Each of them has a check of its own.
+    station.gate.remove(&check(&entry.watch.gvk));
     let mut passes = JoinSet::new();
     let ended = tokio::select! {
         () = start_workers(station, entry, &controller, &mut passes) => Ended::Stopped,

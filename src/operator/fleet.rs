@@ -8,7 +8,7 @@ use tokio::task::JoinHandle;
 
 use crate::catalog::{Catalog, Entry};
 use crate::operator::controller::{self, Station};
-use crate::operator::stopped;
+use crate::operator::{API_SERVER, stopped};
 use crate::watches::Gvk;
 
 /// The controllers at work.
@@ -35,6 +35,7 @@ impl Fleet {
         loop {
             let catalog = Arc::clone(&catalogs.borrow_and_update());
             self.take(&catalog);
+            self.station.gate.ready(API_SERVER);
             let told = async { catalogs.changed().await.is_ok() };
             tokio::select! {
                 // Whoever followed the files is gone; what is known of them stays in force.
@@ -66,6 +67,7 @@ impl Fleet {
     }
 
     fn start(&mut self, entry: &Arc<Entry>) {
+        self.station.gate.not_ready(&controller::check(&entry.watch.gvk), "it is asked whether the kind is served");
         let (entries, news) = watch::channel(Arc::clone(entry));
         let (stop, stopping) = watch::channel(false);
         let (station, former) = (Arc::clone(&self.station), self.leaving.remove(&entry.watch.gvk));

@@ -133,22 +133,24 @@ async fn start(options: &RunOptions, running: &Running) -> Option<(Arc<Context>,
         watching: Arc::clone(&dependents) as _,
         reconcile_period: options.reconcile_period,
         suppress_override_values: options.suppress_override_values,
+        version: options.version.clone(),
     }));
     dependents.attach(&context);
     tokio::spawn(kinds::follow(survey, capabilities, Arc::downgrade(&context)));
     Some((context, streaming))
 }
 
+/// The check that holds until the API server has answered, and the controllers have set their own.
+pub const API_SERVER: &str = "apiserver";
+
 /// What the cluster serves, waited for: the API server may come up after us.
 async fn first_capabilities(survey: &mut Survey, gate: &Gate, stop: watch::Receiver<bool>) -> Option<Capabilities> {
-    const CHECK: &str = "apiserver";
     let mut reported = false;
     loop {
         match survey.look().await {
             // Only after a first answer.
             Ok(None) => {}
             Ok(Some(capabilities)) => {
-                gate.ready(CHECK);
                 if reported {
                     tracing::info!(target: "setup", "API server answers");
                 }
@@ -156,7 +158,7 @@ async fn first_capabilities(survey: &mut Survey, gate: &Gate, stop: watch::Recei
             }
             Err(error) => {
                 let message = error.message();
-                gate.not_ready(CHECK, &message);
+                gate.not_ready(API_SERVER, &message);
                 if !reported {
                     tracing::error!(target: "setup", error = message, "API server does not answer, waiting for it");
                 }

@@ -31,6 +31,8 @@ pub struct RunOptions {
     pub suppress_override_values: bool,
     /// Which resources of the watched kinds are ours, as a Kubernetes label selector (`--label-selector`).
     pub label_selector: Option<String>,
+    /// What templates see as the version of the operator (`--version`); `None` is that of this build.
+    pub version: Option<String>,
     /// Namespaces to watch (`WATCH_NAMESPACE`, a comma list); `None` is all of them. Never empty, no duplicates.
     pub namespaces: Option<Vec<String>>,
 }

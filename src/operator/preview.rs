@@ -60,6 +60,7 @@ pub async fn previews(
         watching: Arc::clone(&listing) as _,
         reconcile_period: None,
         suppress_override_values: false,
+        version: None,
     }));
     // Nobody else sets it: this listing is ours.
     let _set = listing.context.set(Arc::downgrade(&context));

@@ -39,6 +39,9 @@ impl Drop for Watches {
     }
 }
 
+/// Why a watch that has just begun is not ready.
+const STARTING: &str = "its first list is under way";
+
 /// Starts the watches.
 pub(crate) fn watch(station: &Station, entry: &Entry, controller: &Arc<Controller>) -> Watches {
     let resource = &controller.served.resource;
@@ -72,6 +75,7 @@ pub(crate) fn watch(station: &Station, entry: &Entry, controller: &Arc<Controlle
         };
         let (context, controller) = (Arc::clone(&station.context), Arc::clone(controller));
         let follower = Primary { context, controller, namespace, unseen: BTreeSet::new() };
+        station.gate.not_ready(&check, STARTING);
         watches.followers.spawn(follow(followed, follower, state));
         watches.reporters.spawn(report_health(station.gate.clone(), check.clone(), states));
         watches.checks.push(check);
@@ -91,7 +95,7 @@ fn selector(station: &Station, entry: &Entry) -> Option<String> {
 async fn report_health(gate: Gate, check: String, mut states: watch::Receiver<WatchState>) {
     loop {
         match &*states.borrow_and_update() {
-            WatchState::Starting => gate.not_ready(&check, "its first list is under way"),
+            WatchState::Starting => gate.not_ready(&check, STARTING),
             WatchState::Synced => gate.ready(&check),
             WatchState::Failing(reason) => gate.not_ready(&check, reason),
         }

@@ -83,6 +83,8 @@ pub struct Context {
     pub reconcile_period: Option<Duration>,
     /// Whether events show `****` instead of an overridden value.
     pub suppress_override_values: bool,
+    /// What templates see as the operator's version; `None` is that of this build.
+    pub version: Option<String>,
     /// What was found below objects that are not ready.
     pub(crate) looks: Looks,
     /// How often objects were put back lately.
@@ -111,6 +113,8 @@ pub struct Shared {
     pub reconcile_period: Option<Duration>,
     /// See [`Context::suppress_override_values`].
     pub suppress_override_values: bool,
+    /// See [`Context::version`].
+    pub version: Option<String>,
 }
 
 impl Context {
@@ -128,6 +132,7 @@ impl Context {
             watching: shared.watching,
             reconcile_period: shared.reconcile_period,
             suppress_override_values: shared.suppress_override_values,
+            version: shared.version,
             looks: Looks::default(),
             contention: Mutex::default(),
             own_writes: Mutex::default(),

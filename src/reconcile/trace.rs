@@ -290,7 +290,7 @@ impl Pass<'_> {
 impl Context {
     /// What templates see of `resource`.
     fn seen(&self, resource: &Resource, memo: Option<&Memo>) -> render::Context {
-        let mut seen = render::Context::new(resource.json(), &self.namespace);
+        let mut seen = render::Context::new(resource.json(), &self.namespace).of_version(self.version.as_deref());
         if let Some(previous) = memo.and_then(|memo| memo.previous.as_ref()) {
             seen.previous = Json::clone(&previous.values);
         }

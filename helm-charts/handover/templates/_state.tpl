@@ -47,7 +47,7 @@ All of it is read off the objects, so that nothing has to be remembered and a re
     {{- end }}
   {{- end }}
 {{- end }}
-{{- $free := sub ($relabel.maxUnavailable | default 1 | int) (add (len $processing) $blocked) | max 0 | min (len $waiting) | int }}
+{{- $free := sub (int $relabel.maxUnavailable) (add (len $processing) $blocked) | max 0 | min (len $waiting) | int }}
 {{- dict
   "api" $api "found" (len $found) "available" (sub (len $found) $unavailable) "updated" $updated
   "processing" $processing "next" (slice $waiting 0 $free) | toJson

@@ -54,6 +54,7 @@ What there is to know of the revisions, as JSON:
   revision    its number
   collisions  names that were taken before one was free
   ready       whether it works, and has seen its latest spec
+  concluded   whether it is ready and all others are archived
   serves      whether this set or an older one works
   names       of all other sets
   old         the other sets, newest first: {name, archived, succeeded, references}; the last are those of the objects that
@@ -93,25 +94,31 @@ What there is to know of the revisions, as JSON:
 {{- end }}
 
 {{- $name := dig "metadata" "name" "" $current }}
-{{- $revision := dig "metadata" "annotations" (print $prefix "/revision") (add1 $newest | toString) $current }}
-{{- $collisions := dig "metadata" "annotations" (print $prefix "/collisions") "0" $current | int }}
-{{- if not $current }}
-  {{- /* The name of an archived set of the same spec stays its own, so another one is tried; each is asked for only once. */}}
-  {{- range $try := until 64 }}
-    {{- if not $name }}
-      {{- $tried := printf "%s-%s" $.CR.metadata.name (printf "%s/%d" $hash $try | sha256sum | trunc 8) }}
-      {{- if not (lookup $.CR.apiVersion $kind $namespace $tried) }}
-        {{- $name = $tried }}
-        {{- $collisions = $try }}
-      {{- end }}
+{{- $collisions := 0 }}
+{{- range $try := until 64 }}
+  {{- if not $name }}
+    {{- /* A name may be that of an archived set of the same spec, which stays what it is: then the next one is tried. */}}
+    {{- $tried := printf "%s-%s" $.CR.metadata.name (printf "%s/%d" $hash $try | sha256sum | trunc 8) }}
+    {{- $found := lookup $.CR.apiVersion $kind $namespace $tried }}
+    {{- $same := eq (dig "metadata" "annotations" (print $prefix "/hash") "" $found) $hash }}
+    {{- $gone := or (dig "spec" "archived" false $found) (dig "metadata" "deletionTimestamp" "" $found) }}
+    {{- if or (not $found) (and $same (not $gone)) }}
+      {{- /* It is there only if somebody took its labels off; they come back with it. */}}
+      {{- $name = $tried }}
+      {{- $current = $found }}
+      {{- $collisions = $try }}
     {{- end }}
   {{- end }}
 {{- end }}
+{{- $revision := dig "metadata" "annotations" (print $prefix "/revision") (add1 $newest | toString) $current }}
+{{- $collisions = dig "metadata" "annotations" (print $prefix "/collisions") (toString $collisions) $current | int }}
 {{- $_ := set $live $name (dict "phases" $wanted.phases "namespace" $namespace) }}
 
 {{- $available := and $current (conditionTrue $current "Available") }}
 {{- $seen := eq (dig "metadata" "generation" 0 $current | int) (dig "status" "observedGeneration" 0 $current | int) }}
 {{- $serves := not (not $available) }}
+{{- $ready := and $available $seen | not | not }}
+{{- $concluded := $ready }}
 {{- $old := list }}
 {{- range reverse $sets }}
   {{- $set := .metadata.name }}
@@ -123,7 +130,10 @@ What there is to know of the revisions, as JSON:
       {{- end }}
     {{- end }}
     {{- $archived := not (not .spec.archived) }}
-    {{- if and (not $archived) (conditionTrue . "Available") }}{{ $serves = true }}{{ end }}
+    {{- if not $archived }}
+      {{- $concluded = false }}
+      {{- $serves = or $serves (conditionTrue . "Available") }}
+    {{- end }}
     {{- $old = append $old (dict
       "name" $set "archived" $archived "succeeded" (conditionTrue . "Succeeded") "references" (uniq $references)
     ) }}
@@ -131,7 +141,7 @@ What there is to know of the revisions, as JSON:
 {{- end }}
 {{- dict
   "kind" $kind "hash" $hash "name" $name "exists" (gt (len $current) 0) "revision" $revision "collisions" $collisions
-  "ready" (and $available $seen | not | not) "serves" $serves
+  "ready" $ready "concluded" $concluded "serves" $serves
   "names" (without $names $name) "old" $old | toJson
 }}
 {{- end }}

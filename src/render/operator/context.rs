@@ -57,6 +57,15 @@ impl Context {
         Self { cr, previous: nothing(), results: nothing(), operator, deleting }
     }
 
+    /// As an operator of another version than this build's would show it.
+    #[must_use]
+    pub fn of_version(mut self, version: Option<&str>) -> Self {
+        if let (Some(version), Some(operator)) = (version, self.operator.as_object_mut()) {
+            operator.insert("Version".into(), version.into());
+        }
+        self
+    }
+
     /// By the name under which templates see it, but for `.Deleting`.
     fn parts(&self) -> [(&'static str, &Json); 4] {
         [("CR", &self.cr), ("Previous", &self.previous), ("Results", &self.results), ("Operator", &self.operator)]
@@ -164,6 +173,7 @@ mod tests {
         let seen = context(&json!({}));
         assert_eq!(seen.cr, json!({"metadata": {"name": "a", "annotations": {"a/b": "c"}}, "status": {}}));
         assert!(!seen.deleting);
+        assert_eq!(context(&json!({})).of_version(Some("v2")).operator, json!({"Version": "v2", "Namespace": "ops"}));
         assert_eq!(seen.operator["Namespace"], "ops");
         assert!(Context::new(&json!({"metadata": {"deletionTimestamp": "now"}}), "").deleting);
     }

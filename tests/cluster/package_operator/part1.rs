@@ -114,7 +114,7 @@ impl Scene {
         eventually(&format!("revision {wanted} in {}: {what}", self.namespace.name), probe).await
     }
 
-    /// Waits until there are these Deployments and ConfigMaps of the package, and no others.
+    /// Waits until there are these Deployments and `ConfigMaps` of the package, and no others.
     async fn until_only(&self, deployments: &[&str], maps: &[&str]) {
         let probe = || async {
             let mut found = self.namespace.names("ConfigMap").await;
@@ -186,10 +186,11 @@ async fn a1_02_a_package_becomes_available() {
     scene.apply(&package("nginx-v1")).await;
     let deployment = scene.until_available().await;
     assert_eq!(condition_text(&deployment, "Available").as_deref(), Some("True/Available"));
-    let phases = scene.history.of_object(0, "nginx", |package| phase(package).to_owned());
-    assert!(phases.len() > 1 && phases.last().unwrap() == "Available", "{phases:?}");
-    let between = ["Pending", "Progressing", "NotReady"];
-    assert!(phases[..phases.len() - 1].iter().all(|phase| between.contains(&phase.as_str())), "{phases:?}");
+    let seen = || async {
+        let phases = scene.history.of_object(0, "nginx", |package| phase(package).to_owned());
+        phases.contains(&"Available".to_owned()).then_some(phases)
+    };
+    assert_eq!(eventually("its history", seen).await, ["Pending", "NotReady", "Available"]);
 
     let sets = scene.sets().await;
     assert_eq!(sets.iter().map(revision).collect::<Vec<_>>(), [1]);
@@ -300,7 +301,7 @@ async fn a1_07_a_revision_that_cannot_run_takes_nothing_from_the_one_before() {
 /// What `kubectl get pods` shows.
 fn state(pod: &Json) -> String {
     let waiting = pod.pointer("/status/containerStatuses/0/state/waiting/reason").and_then(Json::as_str);
-    waiting.or(pod["status"]["phase"].as_str()).unwrap_or_default().to_owned()
+    waiting.or_else(|| pod["status"]["phase"].as_str()).unwrap_or_default().to_owned()
 }
 
 #[tokio::test]
@@ -379,7 +380,9 @@ async fn a1_12_an_older_spec_is_a_new_revision_and_old_ones_are_deleted() {
     scene.set_until(5, "it is archived", is_archived).await;
     for text in ["seven", "eight"] {
         let mut next = package("nginx-v1");
-        next["spec"]["template"]["spec"]["phases"][0]["objects"][0]["object"]["data"]["key1"] = json!(text);
+        let objects = &mut next["spec"]["template"]["spec"]["phases"][0]["objects"];
+        objects[0]["object"]["data"]["key1"] = json!(text);
+        objects[1]["object"]["metadata"]["name"] = json!(format!("nginx-deployment-{text}"));
         scene.apply(&next).await;
         scene.until_available().await;
     }
@@ -388,8 +391,17 @@ async fn a1_12_an_older_spec_is_a_new_revision_and_old_ones_are_deleted() {
         (left == [3, 4, 5, 6, 7, 8]).then_some(())
     };
     eventually("the newest set, and five archived ones", kept).await;
-    let most = sets.faults(0, |moment| (moment.len() > 7).then(|| format!("{} sets", moment.len())));
-    assert_eq!((most, scene.outages(before)), (Vec::new(), Vec::new()));
+    let most = sets.faults(0, |moment| {
+        let kept = moment.values().filter(|set| set["metadata"]["deletionTimestamp"].is_null()).count();
+        (kept > 7).then(|| format!("{kept} sets"))
+    });
+    let unready = sets.faults(0, |moment| {
+        let serves = |set: &&Json| condition(set, "Succeeded").is_some() && set["spec"]["archived"] != true;
+        let unready = |set: &&Json| condition_text(set, "Available").is_some_and(|text| text.starts_with("False"));
+        let found = moment.values().filter(serves).find(unready)?;
+        Some(format!("revision {}: {}", revision(found), found["status"]))
+    });
+    assert_eq!((most, unready, scene.outages(before)), (Vec::new(), Vec::new(), Vec::new()));
 }
 
 #[tokio::test]

@@ -169,7 +169,7 @@ impl Model {
         if pass.refused.is_some() {
             return self.tell(&pass);
         }
-        let of_phase: Vec<Json> = self.of_phase(&pass, pass.phase);
+        let of_phase: Vec<Json> = Self::of_phase(&pass, pass.phase);
         if let Some(object) = of_phase.get(pass.place) {
             pass.place += 1;
             self.write(&mut pass, object);
@@ -185,8 +185,10 @@ impl Model {
         self.passes.push(pass);
     }
 
-    fn of_phase(&self, pass: &Pass, phase: usize) -> Vec<Json> {
-        let named = |object: &&Json| pass.policy.phase(Some(annotation(object, PHASE)).filter(|name| !name.is_empty())) == Some(phase);
+    fn of_phase(pass: &Pass, phase: usize) -> Vec<Json> {
+        let named = |object: &&Json| {
+            pass.policy.phase(Some(annotation(object, PHASE)).filter(|name| !name.is_empty())) == Some(phase)
+        };
         pass.objects.iter().filter(named).cloned().collect()
     }
 
@@ -248,7 +250,7 @@ impl Model {
                 })
             })
         };
-        self.of_phase(pass, phase).iter().filter_map(told).collect()
+        Self::of_phase(pass, phase).iter().filter_map(told).collect()
     }
 
     /// Deletes what is owned and was not rendered.
@@ -256,8 +258,13 @@ impl Model {
         let rendered = |object: &Json| {
             pass.objects.iter().any(|other| other["kind"] == object["kind"] && name(other) == name(object))
         };
-        let doomed: Vec<Json> =
-            self.cluster.objects.iter().filter(|object| object[OWNER] == pass.of.as_str() && !rendered(object)).cloned().collect();
+        let doomed: Vec<Json> = self
+            .cluster
+            .objects
+            .iter()
+            .filter(|object| object[OWNER] == pass.of.as_str() && !rendered(object))
+            .cloned()
+            .collect();
         for object in doomed {
             if object["kind"] == "PackageSet" {
                 let set = self.find_mut("PackageSet", name(&object)).unwrap();
@@ -293,7 +300,9 @@ impl Model {
     fn tell(&mut self, pass: &Pass) {
         let Some(resource) = self.resource(&pass.of) else { return };
         let mut outcome = ready();
-        let first = (0..pass.policy.phases.len()).map(|phase| (phase, self.unready(pass, phase))).find(|(_, unready)| !unready.is_empty());
+        let first = (0..pass.policy.phases.len())
+            .map(|phase| (phase, self.unready(pass, phase)))
+            .find(|(_, unready)| !unready.is_empty());
         match (&pass.refused, first) {
             (Some(Refused::Waits(reason, message)), _) => {
                 outcome["ready"] = json!(false);
@@ -354,7 +363,13 @@ impl Model {
         let line = |set: &Json| {
             for phase in set["spec"]["phases"].as_array().unwrap() {
                 for object in phase["objects"].as_array().unwrap().iter().map(|object| &object["object"]) {
-                    assert!(self.live(object).is_some(), "{} misses {}:\n{}", name(set), name(object), self.log.join("\n"));
+                    assert!(
+                        self.live(object).is_some(),
+                        "{} misses {}:\n{}",
+                        name(set),
+                        name(object),
+                        self.log.join("\n")
+                    );
                 }
             }
             (is_true(set, "Available"), annotation(set, "packages.thetechnick.ninja/revision").to_owned())
@@ -395,12 +410,12 @@ fn play(seed: u64) {
     model.finish_passes();
     model.settle();
     let last = model.deployment().clone();
-    // If what is wanted works it is all there is, else the last that worked serves beside it.
+    // If what is wanted works it is all there is, else those that have worked serve beside it.
     let serving = model.serving();
     let works = serving.iter().filter(|(available, _)| *available).count();
-    assert_eq!(works, 1, "{serving:?}\n{}", model.log.join("\n"));
     let wanted = last["spec"]["template"]["spec"]["phases"].to_string().contains("works-");
-    assert_eq!(serving.len(), if wanted { 1 } else { 2 }, "{serving:?}\n{}", model.log.join("\n"));
+    let expected = if wanted { works == 1 && serving.len() == 1 } else { works >= 1 && serving.len() == works + 1 };
+    assert!(expected, "{serving:?}\n{}", model.log.join("\n"));
     assert!(model.all_sets().count() <= 3 + 2, "{}", model.log.join("\n"));
 }
 

@@ -62,7 +62,10 @@ impl World for Cluster {
             serde_json::from_value(object["metadata"]["labels"].clone()).unwrap_or_default()
         };
         let found = self.of_kind(&wanted.api_version, &wanted.kind, &wanted.namespace);
-        Ok(found.filter(|object| selector.matches(&labels(object))).map(|object| only(object, &wanted.fields)).collect())
+        Ok(found
+            .filter(|object| selector.matches(&labels(object)))
+            .map(|object| only(object, &wanted.fields))
+            .collect())
     }
 }
 
@@ -160,8 +163,12 @@ impl Player {
         let capabilities = Capabilities::default().and(cluster.served.iter().map(String::as_str));
         let values = process(&self.chart, &resource["spec"], &capabilities.kube_version().version).unwrap().values;
         let text = |field: &str| resource["metadata"][field].as_str().unwrap_or_default().to_owned();
-        let release =
-            ReleaseInfo { name: text("name"), namespace: text("namespace"), revision: 1, operation: Operation::Install };
+        let release = ReleaseInfo {
+            name: text("name"),
+            namespace: text("namespace"),
+            revision: 1,
+            operation: Operation::Install,
+        };
         let context = Context::new(resource, "operators");
         let limits = Limits::default();
         run(Inputs { values: &values, release: &release, capabilities: &capabilities, context: Some(&context), limits })

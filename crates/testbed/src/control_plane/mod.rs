@@ -51,7 +51,7 @@ pub struct Options {
     pub controllers: Controllers,
     /// Whether Pods are scheduled.
     pub scheduler: bool,
-    /// Whether there is a node, `kwok-0`, on which Pods pretend to run: they are Ready at once, and those of Jobs end,
+    /// Whether there is a node, `kwok-0`, on which Pods pretend to run: they are Ready after two seconds, and those of Jobs end,
     /// as annotations say (`kwok.yaml` beside this file names them).
     pub kwok: bool,
     /// Whether the API server writes down every request: [`ControlPlane::audit`].

@@ -53,14 +53,8 @@ pub(crate) async fn play(
         bail!("expected a cluster of its own: in yours nothing runs the Pods of `example-operator`");
     };
     let runner = plane.run_images(vec![example_operator(file, project)?]).await?;
-    let settings = Settings {
-        file,
-        project,
-        kubeconfig: &plane.kubeconfig(),
-        logs: plane.logs(),
-        namespace: None,
-        lease: None,
-    };
+    let settings =
+        Settings { file, project, kubeconfig: &plane.kubeconfig(), logs: plane.logs(), namespace: None, lease: None };
     let operator = Operator::start(&settings)?;
     let pause = Duration::from_secs(pause.unwrap_or_else(|| u64::from(progress.bars().is_some())));
     let mut stage = Stage {
@@ -225,7 +219,8 @@ impl Stage {
     }
 
     async fn operator_package(&mut self) -> Result<()> {
-        self.title("An operator as a package: its CRD, its rights, its Deployment, and what shares out its resources").await;
+        self.title("An operator as a package: its CRD, its rights, its Deployment, and what shares out its resources")
+            .await;
         self.apply("part2/packagedeployment-v1.yaml").await?;
         self.until(&package("ClusterPackageDeployment"), "example-operator", "is available", is_available).await?;
         self.table(&package("ClusterPackageDeployment")).await?;
@@ -325,7 +320,9 @@ impl Stage {
             .header(http::header::ACCEPT, "application/json;as=Table;v=v1;g=meta.k8s.io")
             .body(Vec::new())?;
         let table: Json = self.client.request(request).await.with_context(|| format!("cannot list {}", kind.plural))?;
-        lines(&table).iter().for_each(|line| self.progress.say(&format!("    {line}")));
+        for line in lines(&table) {
+            self.progress.say(&format!("    {line}"));
+        }
         Ok(())
     }
 
