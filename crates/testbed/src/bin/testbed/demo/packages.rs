@@ -312,14 +312,20 @@ impl Stage {
         Api::namespaced_with(self.client.clone(), NAMESPACE, kind)
     }
 
-    /// Shows what `kubectl get` shows: the API server makes the table.
+    /// Shows what `kubectl get` shows: the API server makes the table. Of revisions the oldest comes first.
     async fn table(&self, kind: &ApiResource) -> Result<()> {
-        self.command(&format!("kubectl get {}", kind.plural));
+        let order = if kind.kind.ends_with("Set") { " --sort-by=.metadata.creationTimestamp" } else { "" };
+        self.command(&format!("kubectl get {}{order}", kind.plural));
         let namespace = (!kind.kind.starts_with("Cluster")).then_some(NAMESPACE);
         let request = http::Request::get(DynamicObject::url_path(kind, namespace))
             .header(http::header::ACCEPT, "application/json;as=Table;v=v1;g=meta.k8s.io")
             .body(Vec::new())?;
-        let table: Json = self.client.request(request).await.with_context(|| format!("cannot list {}", kind.plural))?;
+        let mut table: Json =
+            self.client.request(request).await.with_context(|| format!("cannot list {}", kind.plural))?;
+        if let Some(rows) = table.get_mut("rows").and_then(Json::as_array_mut).filter(|_| !order.is_empty()) {
+            let created = |row: &Json| row.pointer("/object/metadata/creationTimestamp").map(Json::to_string);
+            rows.sort_by_cached_key(created);
+        }
         for line in lines(&table) {
             self.progress.say(&format!("    {line}"));
         }
