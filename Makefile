@@ -62,6 +62,7 @@ test-unit: ## Tests that need no cluster: units, architecture, golden files
 	$(CARGO) test $(CARGO_FLAGS)
 
 .PHONY: test-cluster
+test-cluster: export TEST_SEED ?= 1
 test-cluster: ## Tests against a real kube-apiserver, which is built first if it is not there; the testbed's own
 	$(CARGO) run $(CARGO_FLAGS) --package testbed -- build
 	$(CARGO) test $(CARGO_FLAGS) --package testbed

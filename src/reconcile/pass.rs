@@ -265,7 +265,8 @@ impl<'a> Pass<'a> {
         let outcome = Outcome { drifts, ..self.carry_out_plan(&mut memo, &mut work, task).await? };
         self.prune_former(former.as_ref(), &desired, &outcome).await?;
         self.settle(&mut desired, &plan, &outcome).await?;
-        let ended = Ended { work, desired, plan, outcome: &outcome, asked };
+        let resumed = memo.inputs.is_none() && memo.recorded.is_some();
+        let ended = Ended { work, desired, plan, outcome: &outcome, asked, resumed };
         Ok((self.record(&memo, ended).await?, outcome))
     }
 

@@ -33,6 +33,8 @@ pub(crate) struct Ended<'a> {
     pub(crate) outcome: &'a Outcome,
     /// Digest of what the user asks for.
     pub(crate) asked: Digest,
+    /// Whether an earlier pass may have sent some of it already.
+    pub(crate) resumed: bool,
 }
 
 impl Pass<'_> {
@@ -227,7 +229,9 @@ impl Pass<'_> {
             |step: &Step| matches!(step, Step::Apply { object, .. } if ended.outcome.applied.contains_key(&object.id));
         let failure = history::Failure {
             rollback: self.entry.watch.rollback,
-            changed: ended.work.begun.as_ref().is_some_and(has_run) || ended.plan.steps.iter().any(applied),
+            changed: ended.resumed
+                || ended.work.begun.as_ref().is_some_and(has_run)
+                || ended.plan.steps.iter().any(applied),
             hooks: ended.plan.steps.iter().any(|step| matches!(step, Step::Hook(_))),
         };
         let told = next.failed.take().filter(|failed| failed.asked == ended.asked);

@@ -184,7 +184,8 @@ impl Pass<'_> {
             }
         }
         memo.applied.clone_from(&former.applied);
-        let ended = Ended { asked: work.inputs, work, desired: at_hand.desired.clone(), plan, outcome: &walk.outcome };
+        let (desired, outcome) = (at_hand.desired.clone(), &walk.outcome);
+        let ended = Ended { asked: work.inputs, work, desired, plan, outcome, resumed: false };
         let next = self.record(&memo, ended).await?;
         self.tell_revision(&next, former);
         Ok(())
