@@ -8,7 +8,7 @@ use kube::core::ApiResource;
 use tokio::sync::Notify;
 
 use crate::cluster::{Cluster, Error};
-use crate::release::Gvk;
+use crate::release::{Gvk, Scope};
 
 /// A kind as it is served.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,6 +21,14 @@ pub struct Served {
     pub status: bool,
     /// Whether it can be watched.
     pub watchable: bool,
+}
+
+impl Served {
+    /// Where its objects live.
+    #[must_use]
+    pub fn scope(&self) -> Scope {
+        if self.namespaced { Scope::Namespaced } else { Scope::Cluster }
+    }
 }
 
 /// The kinds of one group version.

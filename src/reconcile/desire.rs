@@ -17,7 +17,7 @@ use crate::reconcile::rules;
 use crate::reconcile::trace::Trace;
 use crate::release::operation::Operation;
 use crate::release::prepare::{self, Prepared};
-use crate::release::{Digest, Gvk, Scope, plan, staged};
+use crate::release::{Digest, Gvk, plan, staged};
 use crate::watches::Crds;
 
 /// What was rendered, as it is sent.
@@ -149,10 +149,7 @@ impl Pass<'_> {
     pub(crate) fn prepare(&self, attempt: Attempt, served: &ServedKinds) -> Result<Desired, Failure> {
         let Attempt { mut rendered, trace, terms } = attempt;
         let context = rendering::context(&self.entry, &self.resource, self.release.clone());
-        let scope = |gvk: &Gvk| {
-            let served = served.get(gvk)?;
-            Some(if served.namespaced { Scope::Namespaced } else { Scope::Cluster })
-        };
+        let scope = |gvk: &Gvk| Some(served.get(gvk)?.scope());
         let objects = std::mem::take(&mut rendered.objects);
         objects.iter().try_for_each(staged::without_policy).map_err(|error| refused(&error))?;
         let mut preparation = prepare::objects(objects, &context, &scope).map_err(|error| refused(&error))?;

@@ -24,7 +24,7 @@ use crate::release::hook::{self, DeletePolicy, Event, Hook};
 use crate::release::plan::Plan;
 use crate::release::prepare::{self, Prepared};
 use crate::release::record::HookRun;
-use crate::release::{Digest, Gvk, Scope, labels, manifest, patches};
+use crate::release::{Digest, Gvk, labels, manifest, patches};
 
 /// Between two looks at an object that nobody watches.
 pub(crate) const POLL: Duration = Duration::from_secs(2);
@@ -293,8 +293,7 @@ impl Pass<'_> {
                 Err(error @ Error::NotServed { .. }) => return Ok(Err(cannot(error.message()))),
                 Err(error) => return Err(error),
             };
-            let scope = if served.namespaced { Scope::Namespaced } else { Scope::Cluster };
-            match prepare::hook(object, &context, &|_: &Gvk| Some(scope)) {
+            match prepare::hook(object, &context, &|_: &Gvk| Some(served.scope())) {
                 Ok((object, _)) => pieces.push(Piece { object: self.marked(object, place, mark), served }),
                 Err(error) => return Ok(Err(cannot(chain(&error)))),
             }

@@ -24,18 +24,23 @@ pub(crate) const SYNC_DEADLINE: Duration = Duration::from_secs(10);
 pub(crate) const IN_FLIGHT: usize = 16;
 
 impl Pass<'_> {
-    /// Sees to it that the kinds are watched, and waits until their first lists are complete. What can be watched is then
-    /// known completely; gives the kinds that cannot.
-    pub(crate) async fn watch(&self, kinds: &BTreeSet<Gvk>) -> Result<ServedKinds, Error> {
+    /// How each of these kinds that is served is served.
+    pub(crate) async fn resolve(&self, kinds: &BTreeSet<Gvk>) -> Result<ServedKinds, Error> {
         let mut served = ServedKinds::new();
         for gvk in kinds {
             match self.context.discovery.resolve(gvk).await {
-                Ok(found) => served.insert(gvk.clone(), found),
-                // Whoever wants to apply such an object will be told.
-                Err(Error::NotServed { .. }) => None,
+                Ok(found) => drop(served.insert(gvk.clone(), found)),
+                Err(Error::NotServed { .. }) => {}
                 Err(error) => return Err(error),
-            };
+            }
         }
+        Ok(served)
+    }
+
+    /// Sees to it that the kinds are watched, and waits until their first lists are complete: what can be watched is then
+    /// known completely. Gives those that are served; whoever wants to apply an object of another will be told.
+    pub(crate) async fn watch(&self, kinds: &BTreeSet<Gvk>) -> Result<ServedKinds, Error> {
+        let served = self.resolve(kinds).await?;
         let watchable = served.values().filter(|served| served.watchable);
         let mut states: Vec<_> = watchable.flat_map(|served| self.context.watching.ensure(served)).collect();
         let synced = async {

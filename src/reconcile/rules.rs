@@ -1,8 +1,5 @@
 //! What `watches.yaml` says about rendered objects, before anything of them is written: `patches` and `restrict`.
 
-use std::collections::BTreeMap;
-
-use crate::cluster::Error;
 use crate::diagnostic::chain;
 use crate::reconcile::pass::{Cause, Failure, Pass, log};
 use crate::reconcile::rendering::Rendered;
@@ -10,7 +7,7 @@ use crate::release::manifest::Object;
 use crate::release::mode::Mode;
 use crate::release::prepare::{self, Prepared, defined_scopes};
 use crate::release::restrict::{Candidate, Violation};
-use crate::release::{Digest, Gvk, Scope, ignore, patches, scope};
+use crate::release::{Digest, Gvk, ignore, patches, scope};
 use crate::watches::Watch;
 
 /// Puts the patches of a watch over what was rendered; gives a warning for each that is for nothing. Objects of hooks are
@@ -84,20 +81,12 @@ impl Pass<'_> {
         if watch.restrict.is_none() {
             return Ok(());
         }
-        let mut scopes = BTreeMap::new();
-        let hooks = rendered.hook_objects().into_iter().map(|object| object.gvk);
-        for gvk in rendered.kinds().into_iter().chain(hooks) {
-            match self.context.discovery.resolve(&gvk).await {
-                Ok(served) => {
-                    let scope = if served.namespaced { Scope::Namespaced } else { Scope::Cluster };
-                    scopes.insert(gvk, scope);
-                }
-                // Its definition may be among what was rendered.
-                Err(Error::NotServed { .. }) => {}
-                Err(error) => return Err(error.into()),
-            }
-        }
-        let violations = violations(watch, rendered, &self.release.namespace, &|gvk| scopes.get(gvk).copied());
+        let mut kinds = rendered.kinds();
+        kinds.extend(rendered.hook_objects().into_iter().map(|object| object.gvk));
+        // The definition of one that is not served may be among what was rendered.
+        let served = self.resolve(&kinds).await?;
+        let scope = |gvk: &Gvk| Some(served.get(gvk)?.scope());
+        let violations = violations(watch, rendered, &self.release.namespace, &scope);
         if violations.is_empty() {
             return Ok(());
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::{FutureExt as _, StreamExt as _};
+use futures::{FutureExt as _, StreamExt as _, TryStreamExt as _};
 use serde_json::Value as Json;
 
 use crate::cluster::Error;
@@ -103,28 +103,39 @@ impl Pass<'_> {
             return Ok(None);
         }
         log!(info, self, "Uninstall wait");
+        let left = self.left_of(leavers).await?;
+        if left.is_empty() {
+            return Ok(None);
+        }
+        let message = self.tell_left(&left);
+        self.write_status(&status::Outcome::Leaving { message }).await?;
+        Ok(Some(if self.is_told_of(&left).await? { self.later() } else { Again::After(POLL) }))
+    }
+
+    /// What of these is still there and does not stay for good. Its end is told.
+    pub(crate) async fn left_of<'l>(&self, leavers: &'l [Leaver]) -> Result<Vec<&'l Leaver>, Error> {
         let going: Vec<_> = leavers.iter().filter(|leaver| !leaver.live.keep).collect();
         // Before the look: what goes after it is then told.
         for leaver in &going {
             self.context.objects.want(&leaver.id, &self.set);
         }
-        let reads: Vec<_> = going.into_iter().map(|leaver| self.is_there(leaver).boxed()).collect();
-        let answers: Vec<_> = futures::stream::iter(reads).buffered(IN_FLIGHT).collect().await;
-        let left = answers.into_iter().filter_map(Result::transpose).collect::<Result<Vec<_>, _>>()?;
-        if left.is_empty() {
-            return Ok(None);
-        }
-        let names = left.iter().map(|leaver| format!("`{}`", leaver.id)).collect::<Vec<_>>().join(", ");
-        log!(info, self, "Waiting until all resources are deleted", resources = names.as_str());
-        let message = format!("{names} {} not gone yet", if left.len() == 1 { "is" } else { "are" });
-        self.write_status(&status::Outcome::Leaving { message }).await?;
-        Ok(Some(if self.is_told_of(&left).await? { self.later() } else { Again::After(POLL) }))
+        let looks: Vec<_> =
+            going.iter().map(|leaver| async { self.is_there(&leaver.id, &leaver.live.uid).await }.boxed()).collect();
+        let there: Vec<_> = futures::stream::iter(looks).buffered(IN_FLIGHT).try_collect().await?;
+        Ok(going.into_iter().zip(there).filter_map(|(leaver, is_there)| is_there.then_some(leaver)).collect())
     }
 
-    pub(crate) async fn is_there<'l>(&self, leaver: &'l Leaver) -> Result<Option<&'l Leaver>, Error> {
-        let object = self.look_at(&leaver.id).await?;
-        let is_it = |object: &Json| object.pointer("/metadata/uid").and_then(Json::as_str) == Some(&leaver.live.uid);
-        Ok(object.as_ref().is_some_and(is_it).then_some(leaver))
+    /// Logs what is waited for; gives it in words.
+    pub(crate) fn tell_left(&self, left: &[&Leaver]) -> String {
+        let names = left.iter().map(|leaver| format!("`{}`", leaver.id)).collect::<Vec<_>>().join(", ");
+        log!(info, self, "Waiting until all resources are deleted", resources = names.as_str());
+        format!("{names} {} not gone yet", if left.len() == 1 { "is" } else { "are" })
+    }
+
+    /// Whether an object, which may have been deleted, is still there: something holds it.
+    pub(crate) async fn is_there(&self, id: &ObjectId, uid: &str) -> Result<bool, Error> {
+        let object = self.look_at(id).await?;
+        Ok(object.is_some_and(|object| object.pointer("/metadata/uid").and_then(Json::as_str) == Some(uid)))
     }
 
     /// Whether watches tell when these objects go.

@@ -14,7 +14,7 @@ use crate::reconcile::rendering::{context, parent};
 use crate::release::mode::Mode;
 use crate::release::operation::Operation;
 use crate::release::staged::{Item, Staged, stage};
-use crate::release::{Digest, Gvk, ObjectId, Scope, applyset, plan};
+use crate::release::{Digest, Gvk, ObjectId, applyset, plan};
 use crate::render::POLICY;
 
 /// A chart's objects with their places.
@@ -86,10 +86,7 @@ impl Pass<'_> {
         // Where a kind comes to be served, its objects may get another namespace.
         rendered.kinds().iter().filter(|kind| !served.contains_key(kind)).for_each(|kind| trace.lacks(kind));
         let context = context(&self.entry, &self.resource, self.release.clone());
-        let scope = |gvk: &Gvk| {
-            let served = served.get(gvk)?;
-            Some(if served.namespaced { Scope::Namespaced } else { Scope::Cluster })
-        };
+        let scope = |gvk: &Gvk| Some(served.get(gvk)?.scope());
         let objects = std::mem::take(&mut rendered.objects);
         let Staged { items, collisions, warnings } =
             stage(objects, &policy, &context, &scope).map_err(|error| refused(&error))?;

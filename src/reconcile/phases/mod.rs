@@ -10,10 +10,8 @@ mod walk;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::cluster::Error;
 use crate::cluster::lookup::Lookup;
 use crate::reconcile::context::Memo;
-use crate::reconcile::hooks::Held;
 use crate::reconcile::pass::{Failure, Pass, ServedKinds};
 use crate::reconcile::phases::see::{all_beside, collided, owns};
 use crate::reconcile::phases::walk::{Scene, Walk};
@@ -21,7 +19,7 @@ use crate::reconcile::queue::Again;
 use crate::reconcile::record::Ended;
 use crate::reconcile::work::Work;
 use crate::release::plan::{self, Plan};
-use crate::release::{Digest, Gvk, ObjectId};
+use crate::release::{Digest, ObjectId};
 
 pub(crate) use at_hand::AtHand;
 pub(crate) use course::Course;
@@ -74,15 +72,23 @@ impl Pass<'_> {
         }
         let (before, after) = work.hooks(&at_hand.desired.rendered);
         plan.add_hooks(before, after);
-        let held = self.run_phase_hooks(&mut memo, &mut work, &plan, true).await?;
+        let held = match work.operation {
+            Some(operation) => self.run_hooks(&mut memo, &mut work, &plan, operation.before()).await?,
+            None => None,
+        };
         let scene = Scene { at_hand: &at_hand, plan: &plan, served: &served, blind: &blind, memo: &memo };
         let mut walk = match held {
-            Some(held) => self.held(scene, &held),
+            Some(held) => {
+                let mut walk = self.walk_not_begun(scene);
+                walk.hold(&held);
+                walk
+            }
             None => self.walk(scene).await?,
         };
         self.keep_course(&memo, &mut walk);
         if walk.picture.is_ready()
-            && let Some(held) = self.run_phase_hooks(&mut memo, &mut work, &plan, false).await?
+            && let Some(operation) = work.operation
+            && let Some(held) = self.run_hooks(&mut memo, &mut work, &plan, operation.after()).await?
         {
             walk.hold(&held);
         }
@@ -139,12 +145,6 @@ impl Pass<'_> {
         Ok(self.follow(&at_hand.desired.trace, &memo.beside).await?)
     }
 
-    fn held(&self, scene: Scene<'_>, held: &Held) -> Walk {
-        let mut walk = self.walk_not_begun(scene);
-        walk.hold(held);
-        walk
-    }
-
     fn keep_course(&self, memo: &Memo, walk: &mut Walk) {
         let phases = walk.picture.phases.iter().enumerate().filter(|(_, phase)| phase.ready);
         let ready: BTreeSet<_> = phases.map(|(index, _)| index).collect();
@@ -189,20 +189,5 @@ impl Pass<'_> {
         let next = self.record(&memo, ended).await?;
         self.tell_revision(&next, former);
         Ok(())
-    }
-}
-
-impl Pass<'_> {
-    /// How each kind that is served is served.
-    pub(crate) async fn resolve(&self, kinds: &BTreeSet<Gvk>) -> Result<ServedKinds, Error> {
-        let mut served = ServedKinds::new();
-        for kind in kinds {
-            match self.context.discovery.resolve(kind).await {
-                Ok(found) => drop(served.insert(kind.clone(), found)),
-                Err(Error::NotServed { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(served)
     }
 }

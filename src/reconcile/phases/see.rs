@@ -12,7 +12,7 @@ use crate::reconcile::phases::course::Seen;
 use crate::reconcile::phases::walk::{Scene, Walk, not_served};
 use crate::release::plan::{Plan, Refused};
 use crate::release::staged::{Item, Task};
-use crate::release::{Digest, ObjectId, merge};
+use crate::release::{Digest, merge};
 
 impl Pass<'_> {
     /// Merges `patch` into the object, if that is there and differs. It is sent with the UID that was seen.
@@ -98,17 +98,6 @@ impl Pass<'_> {
         let contents = Contents::of(&lookup, found.as_ref().unwrap_or(&Json::Null));
         self.context.lookups.learn(&self.set, &lookup, contents);
         Ok(found)
-    }
-
-    /// Whether an object that was deleted is still there: something holds it.
-    pub(crate) async fn is_still_there(&self, id: &ObjectId, uid: &str) -> Result<bool, Error> {
-        let served = match self.context.discovery.resolve_preferred(&id.group, &id.kind).await {
-            Err(Error::NotServed { .. }) => return Ok(false),
-            served => served?,
-        };
-        let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
-        let found = self.cluster.get(target).await?;
-        Ok(found.is_some_and(|found| found.pointer("/metadata/uid").and_then(Json::as_str) == Some(uid)))
     }
 }
 

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use futures::{FutureExt as _, StreamExt as _};
-
-use crate::cluster::Error;
 use crate::reconcile::context::Memo;
-use crate::reconcile::observe::IN_FLIGHT;
 use crate::reconcile::pass::{Failure, Pass, log};
 use crate::reconcile::phases::AtHand;
 use crate::reconcile::queue::Again;
@@ -72,26 +68,13 @@ impl Pass<'_> {
         Ok(None)
     }
 
-    /// What of a group is still there. Its end is told.
-    async fn left_of<'l>(&self, group: &'l [Leaver]) -> Result<Vec<&'l Leaver>, Error> {
-        let going: Vec<_> = group.iter().filter(|leaver| !leaver.live.keep).collect();
-        for leaver in &going {
-            self.context.objects.want(&leaver.id, &self.set);
-        }
-        let looks: Vec<_> = going.into_iter().map(|leaver| self.is_there(leaver).boxed()).collect();
-        let answers: Vec<_> = futures::stream::iter(looks).buffered(IN_FLIGHT).collect().await;
-        answers.into_iter().filter_map(Result::transpose).collect()
-    }
-
     async fn report_leaving(
         &self,
         memo: &mut Memo,
         at_hand: Option<&AtHand>,
         left: &[&Leaver],
     ) -> Result<Again, Failure> {
-        let names = left.iter().map(|leaver| format!("`{}`", leaver.id)).collect::<Vec<_>>().join(", ");
-        let message = format!("{names} {} not gone yet", if left.len() == 1 { "is" } else { "are" });
-        log!(info, self, "Waiting until all resources are deleted", resources = names.as_str());
+        let message = self.tell_left(left);
         let names = at_hand.map(AtHand::phases).unwrap_or_default();
         let phase = |name: &str| Phase { name: name.to_owned(), message: message.clone(), ..Phase::default() };
         let picture = Picture {

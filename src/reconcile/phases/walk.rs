@@ -15,7 +15,6 @@ use crate::reconcile::pass::{Failure, Pass, ServedKinds};
 use crate::reconcile::phases::at_hand::AtHand;
 use crate::reconcile::phases::course::Course;
 use crate::reconcile::queue::Again;
-use crate::reconcile::work::Work;
 use crate::release::plan::{Plan, Step};
 use crate::release::staged::{Item, Task};
 use crate::release::{Gvk, ObjectId, prepare};
@@ -221,7 +220,7 @@ impl Pass<'_> {
             if let Step::Prune { id, uid, .. } = step {
                 walk.outcome.applied.remove(id);
                 self.context.objects.want(id, &self.set);
-                if self.is_still_there(id, uid).await? {
+                if self.is_there(id, uid).await? {
                     walk.picture.leaving.push((id.clone(), "is being deleted".to_owned()));
                 }
             }
@@ -246,19 +245,6 @@ impl Pass<'_> {
             Err(Error::NotServed { .. }) => Ok(false),
             Err(error) => Err(error),
         }
-    }
-
-    /// Runs the hooks before the first phase, or after the last; tells why they are not through.
-    pub(crate) async fn run_phase_hooks(
-        &self,
-        memo: &mut Memo,
-        work: &mut Work,
-        plan: &Plan,
-        before: bool,
-    ) -> Result<Option<Held>, Failure> {
-        let Some(operation) = work.operation else { return Ok(None) };
-        let event = if before { operation.before() } else { operation.after() };
-        self.run_hooks(memo, work, plan, event).await
     }
 }
 
