@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::Error;
 use crate::cluster::records::{RecordMeta, Records};
 use crate::reconcile::context::Memo;
-use crate::reconcile::history::{Failed, History, UnderWay};
+use crate::reconcile::history::{Failed, History, Then, UnderWay};
 use crate::reconcile::pass::Pass;
 use crate::reconcile::trace::{self, Trace};
 use crate::release::hook::run::Stage;
@@ -81,13 +81,14 @@ impl Pass<'_> {
 pub(crate) fn recalled(records: &Records, uid: &str) -> Memo {
     let stored = |record: &RecordMeta| stored(record, uid);
     let all = &records.records;
-    let deployed = all.iter().rfind(|record| record.status == Status::Deployed).and_then(stored);
     let mut memo = Memo { uid: uid.to_owned(), history: History::of(records), ..Memo::default() };
+    let running = all.iter().rfind(|record| record.status == Status::Deployed).or_else(|| put_back(all, uid));
+    memo.history.deployed.extend(running.map(|record| record.version));
     if let Some(record) = former(all, uid) {
         memo.former = Some(record.version);
         memo.former_uid = read(record).map(|stored| stored.uid);
     }
-    if let Some(stored) = deployed {
+    if let Some(stored) = running.and_then(stored) {
         memo.inputs = Some(stored.inputs);
         memo.recorded = Some(stored.inputs);
         memo.changes_by_itself = stored.changes_by_itself;
@@ -110,6 +111,16 @@ pub(crate) fn recalled(records: &Records, uid: &str) -> Memo {
         })
     });
     memo
+}
+
+/// What a rollback puts back that was cut off between its last two writes: when the revision that ran was superseded
+/// already, and no record said yet that it runs again.
+fn put_back<'r>(records: &'r [RecordMeta], uid: &str) -> Option<&'r RecordMeta> {
+    let (latest, before) = records.split_last()?;
+    let failed = stored(latest, uid)?.failed;
+    let goes_back =
+        latest.status == Status::PendingRollback || failed.is_some_and(|failed| failed.then == Then::RollBack);
+    before.iter().rfind(|record| goes_back && record.status == Status::Superseded)
 }
 
 fn stored(record: &RecordMeta, uid: &str) -> Option<Stored> {
@@ -181,7 +192,6 @@ fn written(stored: &Stored) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::reconcile::history::Then;
     use crate::release::hook::Event;
     use crate::status::Reason;
 
@@ -204,19 +214,23 @@ mod tests {
         }
     }
 
+    fn failed() -> Failed {
+        Failed {
+            asked: Digest::of("asked"),
+            message: "no".to_owned(),
+            reason: Reason::HookFailed,
+            then: Then::RollBack,
+            trace: Trace::default().stored(),
+        }
+    }
+
     fn deployed() -> RecordMeta {
         record(3, Status::Deployed, Some(annotation(&memo(), Digest::of("inputs"))))
     }
 
     #[test]
     fn what_was_applied_is_recalled_from_the_record_that_runs() {
-        let failed = Failed {
-            asked: Digest::of("asked"),
-            message: "no".to_owned(),
-            reason: Reason::HookFailed,
-            then: Then::RollBack,
-            trace: Trace::default().stored(),
-        };
+        let failed = failed();
         let broken = record(4, Status::Failed, Some(annotation_failed("u1", Digest::of("bad"), &failed)));
         let recalled = recalled(&records([deployed(), broken]), "u1");
         assert_eq!((recalled.inputs, recalled.recorded), (Some(Digest::of("inputs")), Some(Digest::of("inputs"))));
@@ -224,6 +238,27 @@ mod tests {
         assert_eq!(recalled.kinds, memo().kinds);
         assert_eq!((recalled.revision(), recalled.history.next()), (3, 5));
         assert_eq!(recalled.failed, Some(failed));
+    }
+
+    #[test]
+    fn a_rollback_cut_off_between_its_last_writes_is_brought_to_its_end() {
+        use Status::{Deployed, Failed as Broken, PendingRollback, PendingUpgrade, Superseded};
+        let ours = || Some(annotation(&memo(), Digest::of("inputs")));
+        let stage = Stage::first(Event::PreRollback);
+        let going = || Some(annotation_under_way(&memo(), Digest::of("inputs"), stage, &Trace::default()));
+        let failed = |then| Some(annotation_failed("u1", Digest::of("bad"), &Failed { then, ..failed() }));
+        for (name, first, last, running) in [
+            ("between", Superseded, record(3, PendingRollback, going()), Some(1)),
+            ("before", Deployed, record(3, PendingRollback, going()), Some(1)),
+            ("without a record of its own", Superseded, record(3, Broken, failed(Then::RollBack)), Some(1)),
+            ("not going back", Superseded, record(3, Broken, failed(Then::Rest)), None),
+            ("Helm's", Superseded, record(3, PendingRollback, None), None),
+            ("an upgrade", Superseded, record(3, PendingUpgrade, going()), None),
+        ] {
+            let found = recalled(&records([record(1, first, ours()), record(2, Broken, None), last]), "u1");
+            assert_eq!(found.history.deployed(), running, "{name}");
+            assert_eq!(found.recorded.is_some(), running.is_some(), "{name}");
+        }
     }
 
     #[test]
