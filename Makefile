@@ -1,7 +1,10 @@
 # The one door to this repository: people and CI use the same targets. `make` alone lists them.
 #
 #   CARGO_FLAGS   given to every cargo command that takes them, such as `--locked` or `--offline`
-#   KUBECTL       the kubectl of `install` and `uninstall`
+#   KUBECTL       the kubectl of `install`, `deploy` and so on: that of the machine, else the one that `tools/` pins
+#   KUSTOMIZE     the kustomize of the same
+#   IMG           the image that `deploy` runs and the `docker-` targets build, such as `IMG=registry.example.com/operator:v1`
+#   BINARY        the program that `image` packs, in the place of a release build
 #   SYSTEM        what `demo` shows: nothing for two charts of web servers, or `package-operator`
 #   SECONDS       how long `fuzz` spends on each target
 #   TARGETS       which targets `fuzz` runs, such as `TARGETS=yaml`
@@ -15,7 +18,13 @@ SHELL := /usr/bin/env bash
 
 CARGO ?= cargo
 CARGO_FLAGS ?=
-KUBECTL ?= kubectl
+TESTBED = $(CARGO) run --quiet $(CARGO_FLAGS) --package testbed --
+KUBECTL ?= $(or $(shell command -v kubectl),$(TESTBED) tool kubectl)
+KUSTOMIZE ?= $(or $(shell command -v kustomize),$(TESTBED) tool kustomize)
+CONTAINER_TOOL ?= docker
+IMG ?= controller:latest
+PLATFORMS ?= linux/amd64,linux/arm64
+BINARY ?=
 ARGS ?=
 SECONDS ?= 60
 SHARD ?= 0/1
@@ -107,10 +116,47 @@ demo: ## See it work on a local control plane: install, change, break, repair, d
 run: ## Run the operator here, against the cluster of the current kubeconfig
 	$(CARGO) run $(CARGO_FLAGS) -- run $(ARGS)
 
+.PHONY: rbac
+rbac: ## Write the role of the charts that watches.yaml names
+	$(CARGO) run --quiet $(CARGO_FLAGS) -- rbac > config/rbac/role.yaml.new
+	mv config/rbac/role.yaml.new config/rbac/role.yaml
+
+##@ Image
+
+.PHONY: image
+image: ## Write the images as archives, without a container engine, with a bill of what is in them: target/image
+ifeq ($(BINARY),)
+	$(CARGO) build --release $(CARGO_FLAGS)
+endif
+	$(TESTBED) image --name "$(IMG)" --binary $(or $(BINARY),target/release/chart-operator)
+
+.PHONY: docker-build
+docker-build: ## Build the image of this project
+	$(CONTAINER_TOOL) build --tag $(IMG) .
+
+.PHONY: docker-push
+docker-push: ## Push it
+	$(CONTAINER_TOOL) push $(IMG)
+
+.PHONY: docker-buildx
+docker-buildx: ## Build it for several platforms, and push it
+	$(CONTAINER_TOOL) buildx build --push --platform=$(PLATFORMS) --tag $(IMG) .
+
+##@ Deployment
+
 .PHONY: install
 install: ## Create the custom resource definitions in the current cluster
-	$(KUBECTL) apply -k config/crd
+	$(KUSTOMIZE) build config/crd | $(KUBECTL) apply --server-side -f -
 
 .PHONY: uninstall
 uninstall: ## Delete the custom resource definitions, and with them every resource of these kinds
-	$(KUBECTL) delete -k config/crd --ignore-not-found
+	$(KUSTOMIZE) build config/crd | $(KUBECTL) delete --ignore-not-found -f -
+
+.PHONY: deploy
+deploy: ## Deploy the operator with the image IMG to the current cluster
+	cd config/manager && $(KUSTOMIZE) edit set image controller=$(IMG)
+	$(KUSTOMIZE) build config/default | $(KUBECTL) apply --server-side -f -
+
+.PHONY: undeploy
+undeploy: ## Delete the operator and its definitions; delete the resources first, for nobody takes them down afterwards
+	$(KUSTOMIZE) build config/default | $(KUBECTL) delete --ignore-not-found -f -

@@ -10,6 +10,7 @@
 mod architecture;
 mod charts;
 mod cli;
+mod deployment;
 mod fuzz;
 mod guide;
 mod hostile;

@@ -20,7 +20,7 @@
 //! | [`port`] | free loopback ports, reserved between processes |
 //! | [`control_plane`] | starts, waits, stops |
 //! | [`audit`] | the API server's audit log, parsed and counted |
-//! | [`image`] | Pods of some images run as processes |
+//! | [`image`] | images: written as archives without a container engine, and run as processes where there is no node |
 //! | [`proxy`] | a proxy to the API server, with faults that tests choose |
 //! | [`progress`] | what long work says while it runs |
 

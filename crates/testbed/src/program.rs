@@ -1,4 +1,5 @@
-//! The programs of the control plane: what they are built from, where each is found, and the key of the cache.
+//! The programs of control plane, node and command line: what they are built from, where each is found, and the key of the
+//! cache.
 
 use std::path::{Path, PathBuf};
 
@@ -10,7 +11,7 @@ pub const CACHE_VARIABLE: &str = "CHART_OPERATOR_CACHE";
 /// The variable by which kubebuilder's tools name a folder with etcd, kube-apiserver and kubectl.
 pub const ASSETS_VARIABLE: &str = "KUBEBUILDER_ASSETS";
 
-/// One program of the control plane.
+/// One program.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Program {
     /// The store behind the API server.
@@ -23,11 +24,33 @@ pub enum Program {
     Scheduler,
     /// Plays nodes and the Pods on them.
     Kwok,
+    /// Runs the Pods of a real node.
+    Kubelet,
+    /// Leads the addresses of Services to Pods.
+    KubeProxy,
+    /// Knows the names of Services.
+    CoreDns,
+    /// The command line of Kubernetes.
+    Kubectl,
+    /// Makes manifests of bases and patches.
+    Kustomize,
+    /// Helm's command line.
+    Helm,
 }
 
 impl Program {
+    /// Those of a control plane whose nodes are simulated.
+    pub const CONTROL_PLANE: [Self; 5] =
+        [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Scheduler, Self::Kwok];
+    /// Those of a real node.
+    pub const NODE: [Self; 3] = [Self::Kubelet, Self::KubeProxy, Self::CoreDns];
+    /// What people use on a command line.
+    pub const CLIENTS: [Self; 3] = [Self::Kubectl, Self::Kustomize, Self::Helm];
+
     /// Every program, in the order in which they are built.
-    pub const ALL: [Self; 5] = [Self::Etcd, Self::ApiServer, Self::ControllerManager, Self::Scheduler, Self::Kwok];
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::CONTROL_PLANE.into_iter().chain(Self::NODE).chain(Self::CLIENTS)
+    }
 
     /// The file's name.
     pub const fn name(self) -> &'static str {
@@ -37,6 +60,12 @@ impl Program {
             Self::ControllerManager => "kube-controller-manager",
             Self::Scheduler => "kube-scheduler",
             Self::Kwok => "kwok",
+            Self::Kubelet => "kubelet",
+            Self::KubeProxy => "kube-proxy",
+            Self::CoreDns => "coredns",
+            Self::Kubectl => "kubectl",
+            Self::Kustomize => "kustomize",
+            Self::Helm => "helm",
         }
     }
 
@@ -48,6 +77,12 @@ impl Program {
             Self::ControllerManager => "k8s.io/kubernetes/cmd/kube-controller-manager",
             Self::Scheduler => "k8s.io/kubernetes/cmd/kube-scheduler",
             Self::Kwok => "sigs.k8s.io/kwok/cmd/kwok",
+            Self::Kubelet => "k8s.io/kubernetes/cmd/kubelet",
+            Self::KubeProxy => "k8s.io/kubernetes/cmd/kube-proxy",
+            Self::CoreDns => "github.com/coredns/coredns",
+            Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
+            Self::Kustomize => "sigs.k8s.io/kustomize/kustomize/v5",
+            Self::Helm => "helm.sh/helm/v4/cmd/helm",
         }
     }
 
@@ -55,8 +90,10 @@ impl Program {
     pub const fn module(self) -> &'static Module {
         match self {
             Self::Etcd => &ETCD,
-            Self::ApiServer | Self::ControllerManager | Self::Scheduler => &KUBERNETES,
             Self::Kwok => &KWOK,
+            Self::CoreDns => &COREDNS,
+            Self::Helm => &HELM,
+            _ => &KUBERNETES,
         }
     }
 
@@ -68,9 +105,10 @@ impl Program {
     pub fn linker_flags(self) -> Result<String> {
         let version = self.module().version()?;
         Ok(match self {
-            Self::Etcd => "-s -w".to_owned(),
+            Self::Etcd | Self::CoreDns | Self::Kustomize => "-s -w".to_owned(),
+            Self::Helm => format!("-s -w -X helm.sh/helm/v4/internal/version.version={version}"),
             Self::Kwok => format!("-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={version}"),
-            Self::ApiServer | Self::ControllerManager | Self::Scheduler => kubernetes_flags(version),
+            _ => kubernetes_flags(version),
         })
     }
 
@@ -96,7 +134,7 @@ impl Program {
             return Ok(cached);
         }
         bail!(
-            "`{}` is not built yet: expected {}\nbuild it once (needs Go, takes some minutes): cargo run -p testbed -- build",
+            "`{}` is not built yet: expected {}\nbuild it once (needs Go, takes some minutes): cargo run -p testbed -- build all",
             self.name(),
             cached.display()
         )
@@ -106,7 +144,7 @@ impl Program {
 /// A Go module of ours without Go code: versions and check sums only.
 #[derive(Debug)]
 pub struct Module {
-    /// Its folder in `tools/control-plane/`.
+    /// Its name, that of its folder in `tools/`.
     pub name: &'static str,
     /// The text of its `go.mod`.
     pub go_mod: &'static str,
@@ -134,6 +172,18 @@ static KWOK: Module = Module {
     go_sum: include_str!("../../../tools/control-plane/kwok/go.sum"),
     main: "sigs.k8s.io/kwok",
 };
+static COREDNS: Module = Module {
+    name: "coredns",
+    go_mod: include_str!("../../../tools/control-plane/coredns/go.mod"),
+    go_sum: include_str!("../../../tools/control-plane/coredns/go.sum"),
+    main: "github.com/coredns/coredns",
+};
+static HELM: Module = Module {
+    name: "helm",
+    go_mod: include_str!("../../../tools/control-plane/helm/go.mod"),
+    go_sum: include_str!("../../../tools/control-plane/helm/go.sum"),
+    main: "helm.sh/helm/v4",
+};
 
 impl Module {
     /// The pinned version of what is built, e.g. `v1.35.4`.
@@ -148,7 +198,7 @@ impl Module {
         self.go_mod
             .lines()
             .find_map(required)
-            .with_context(|| format!("tools/control-plane/{}/go.mod does not require `{}`", self.name, self.main))
+            .with_context(|| format!("go.mod of the module `{}` does not require `{}`", self.name, self.main))
     }
 
     /// The name of the folder in the cache, e.g. `etcd-v3.6.7-linux-x86_64-0123456789ab`: another version of anything that
@@ -196,11 +246,12 @@ fn kubernetes_flags(version: &str) -> String {
 mod tests {
     use std::path::Path;
 
-    use crate::program::{ETCD, KUBERNETES, KWOK, Module, Program};
+    use crate::program::{COREDNS, ETCD, HELM, KUBERNETES, KWOK, Module, Program};
 
     #[test]
     fn versions_are_those_that_go_mod_requires() {
-        for (module, start) in [(&ETCD, "v3."), (&KUBERNETES, "v1."), (&KWOK, "v0.")] {
+        for (module, start) in [(&ETCD, "v3."), (&KUBERNETES, "v1."), (&KWOK, "v0."), (&COREDNS, "v1."), (&HELM, "v4.")]
+        {
             let version = module.version().unwrap();
             assert!(version.starts_with(start), "{}: {version}", module.name);
         }
@@ -230,7 +281,7 @@ mod tests {
 
     #[test]
     fn each_program_has_a_tool_directive_in_its_module() {
-        for program in Program::ALL {
+        for program in Program::all() {
             let package = program.package();
             let directives: Vec<_> =
                 program.module().go_mod.lines().map(|line| line.trim_start_matches("tool").trim()).collect();

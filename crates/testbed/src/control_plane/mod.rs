@@ -226,6 +226,7 @@ impl ControlPlane {
             Program::Kwok => arguments::kwok(&self.layout),
             Program::ControllerManager => arguments::controller_manager(&self.layout, &self.options.controllers)
                 .context("this control plane was started without controllers")?,
+            other => bail!("`{}` is no part of a control plane", other.name()),
         };
         let file = program.locate()?;
         let logs = self.logs();

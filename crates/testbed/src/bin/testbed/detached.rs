@@ -55,7 +55,7 @@ pub(crate) fn up(wanted: Wanted) -> Result<()> {
         progress.say("it runs already");
         held
     } else {
-        build(&Program::ALL, &progress)?;
+        build(&Program::CONTROL_PLANE, &progress)?;
         start(&folder, wanted, &progress)?
     };
     progress.say(&format!("API server {}, logs in {}", held.address, held.logs.display()));

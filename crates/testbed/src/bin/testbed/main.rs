@@ -1,19 +1,19 @@
-//! The command `testbed`: builds, starts and stops a control plane, shows the operator on it, and measures it.
+//! The command `testbed`: builds, starts and stops a control plane, shows the operator on it, measures it, and makes its image.
 
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
-use testbed::build::build;
-use testbed::program::Program;
 use testbed::progress::{Progress, Stream};
 
 mod bench;
 mod demo;
 mod detached;
+mod images;
 mod objects;
 mod observer;
 mod operator;
+mod tool;
 
 /// A real Kubernetes control plane on loopback.
 #[derive(Parser)]
@@ -25,8 +25,12 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Build the programs of the control plane into the cache folder, those that are missing
-    Build,
+    /// Build programs into the cache folder, those that are missing
+    Build(tool::Wanted),
+    /// Run a program of the cache folder, which is built if it is missing
+    Tool(tool::Arguments),
+    /// Write the images of the operator and of a project as archives, without a container engine
+    Image(images::Arguments),
     /// Start a control plane that stays, and print how to use it
     Up(detached::Wanted),
     /// Stop the control plane that `up` started
@@ -43,7 +47,9 @@ enum Command {
 #[tokio::main]
 async fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Build => blocking(|| build(&Program::ALL, &Progress::to(Stream::Error)).map(|_| ())).await,
+        Command::Build(wanted) => blocking(move || tool::build_all(&wanted)).await,
+        Command::Tool(arguments) => blocking(move || tool::run(&arguments)).await,
+        Command::Image(arguments) => blocking(move || images::write(&arguments)).await,
         Command::Up(wanted) => blocking(move || detached::up(wanted)).await,
         Command::Down => blocking(detached::down).await,
         Command::Hold(wanted) => detached::hold(wanted).await,

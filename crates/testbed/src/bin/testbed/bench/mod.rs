@@ -90,7 +90,7 @@ pub(crate) struct Arguments {
 pub(crate) async fn bench(arguments: Arguments) -> Result<()> {
     let progress = Progress::to(Stream::Output);
     let building = progress.clone();
-    tokio::task::spawn_blocking(move || build(&Program::ALL, &building)).await??;
+    tokio::task::spawn_blocking(move || build(&Program::CONTROL_PLANE, &building)).await??;
     let mut bench = Bench::start(arguments, progress).await?;
     let measured = bench.measure().await;
     measured.map_err(|error| bench.operator.blame(&error))?;

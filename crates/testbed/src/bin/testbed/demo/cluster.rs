@@ -54,7 +54,7 @@ impl Cluster {
             "  etcd, API server, controllers and scheduler are real; the node and its Pods are simulated by kwok.",
         );
         let silent = progress.clone();
-        tokio::task::spawn_blocking(move || build(&Program::ALL, &silent)).await??;
+        tokio::task::spawn_blocking(move || build(&Program::CONTROL_PLANE, &silent)).await??;
         let step = progress.step("starting the control plane");
         let options = Options { controllers: Controllers::All, scheduler: true, kwok: true, ..Options::default() };
         match ControlPlane::start(options).await {
