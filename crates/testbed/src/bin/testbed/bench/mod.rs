@@ -31,6 +31,7 @@ use crate::operator::{Operator, Settings, Usage, locate, usage};
 mod calls;
 mod load;
 mod metric;
+mod packages;
 mod plain;
 mod scale;
 mod stages;
@@ -59,6 +60,12 @@ pub(crate) struct Arguments {
     /// The folder with watches.yaml, helm-charts and config
     #[arg(long, default_value = "crates/testbed/project")]
     project: PathBuf,
+    /// The folder with watches.yaml, helm-charts and config of Package Operator
+    #[arg(long, default_value = ".")]
+    systems: PathBuf,
+    /// Measure nothing but packages
+    #[arg(long)]
+    only_packages: bool,
     /// Write the results as JSON to this file
     #[arg(long)]
     json: Option<PathBuf>,
@@ -138,7 +145,11 @@ impl Bench {
         self.quiet().await?;
         self.empty = usage(self.operator.pid()?);
         self.metric("memory (RSS), no resources", self.empty.resident, "MB", None);
+        if self.arguments.only_packages {
+            return self.packages().await;
+        }
         self.few().await?;
+        self.packages().await?;
         self.many().await
     }
 

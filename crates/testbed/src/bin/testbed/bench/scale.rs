@@ -30,7 +30,7 @@ impl Bench {
             self.update_among(count, replicas).await?;
             self.storm(count).await?;
             self.quiet().await?;
-            self.idle(count).await?;
+            self.idle("resources", count).await?;
             self.restart(count).await?;
         }
         Ok(())

@@ -26,7 +26,7 @@ impl Bench {
         self.naive(&plain).await?;
         self.changes().await?;
         self.quiet().await?;
-        self.idle(self.arguments.burst).await?;
+        self.idle("resources", self.arguments.burst).await?;
         self.odd().await?;
         self.lease().await?;
         let burst = names("burst", self.arguments.burst);
@@ -166,15 +166,15 @@ impl Bench {
     }
 
     /// Nothing happens, and nothing must be done.
-    pub(crate) async fn idle(&mut self, resources: usize) -> Result<()> {
+    pub(crate) async fn idle(&mut self, kind: &str, resources: usize) -> Result<()> {
         let seconds = self.arguments.idle;
-        let step = self.progress.step(format!("{seconds} s of doing nothing with {resources} resources"));
+        let step = self.progress.step(format!("{seconds} s of doing nothing with {resources} {kind}"));
         let begin = self.moment()?;
         tokio::time::sleep(Duration::from_secs(seconds)).await;
         let phase = self.phase("idle", resources, begin)?;
         let calls = Calls::of(self.audit.all(), USER, &phase);
         step.done("");
-        let what = format!("idle {seconds} s, {resources} resources:");
+        let what = format!("idle {seconds} s, {resources} {kind}:");
         self.metric(format!("{what} calls"), per(calls.total(), 1), "", at_most(0.0, 0.0));
         self.metric(format!("{what} watches begun anew"), per(calls.watches, 1), "", None);
         let share = 100.0 * phase.operator / phase.seconds();
