@@ -409,6 +409,8 @@ pub(crate) struct Memo {
     pub(crate) previous: Option<Previous>,
     /// What the chart asked to render its status.
     pub(crate) told_by: Trace,
+    /// What else the status was made of.
+    pub(crate) told: Option<Digest>,
     /// Why the last render failed: it is not tried again before something else is asked for.
     pub(crate) unrendered: Option<Arc<Unrendered>>,
 }

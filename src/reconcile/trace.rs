@@ -186,6 +186,11 @@ impl Pass<'_> {
     /// What somebody has changed of our own objects is put back and not rendered anew.
     pub(crate) async fn holds(&self, trace: &Trace, memo: &Memo) -> Result<bool, Error> {
         let blind = self.follow(trace, &memo.beside).await?;
+        self.stands(trace, memo, &blind).await
+    }
+
+    /// The same of a trace that is followed already; `blind` is what no watch shows.
+    pub(crate) async fn stands(&self, trace: &Trace, memo: &Memo, blind: &BTreeSet<Lookup>) -> Result<bool, Error> {
         let same =
             trace.holds(&self.context.capabilities.borrow()) && trace.sees_the_same(|| self.seen(&self.resource));
         if !same || trace.is_due(Timestamp::now()) {

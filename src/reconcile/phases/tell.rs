@@ -9,6 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use tokio::time::Instant;
 
 use crate::cluster::events::EventType;
+use crate::cluster::lookup::Lookup;
 use crate::cluster::world::Chance;
 use crate::cluster::{Error, Fate};
 use crate::reconcile::attempt::Terms;
@@ -19,8 +20,8 @@ use crate::reconcile::phases::walk::Walk;
 use crate::reconcile::queue::Again;
 use crate::reconcile::report::{reason_of, step};
 use crate::reconcile::trace::Trace;
-use crate::release::ObjectId;
 use crate::release::mode::Mode;
+use crate::release::{Digest, ObjectId};
 use crate::status::picture::{Object, Phase, Picture};
 use crate::status::{self, Condition, Deployed, FailedStep, Reason, given};
 
@@ -174,33 +175,63 @@ impl Pass<'_> {
         if !self.entry.has_status() {
             return self.write_status(outcome).await;
         }
+        let picture = picture.to_json(&json!({}));
+        let told = self.told(memo, &picture, outcome);
+        if memo.told == Some(told) && self.tells_the_same(memo).await? {
+            return Ok(());
+        }
         let terms = memo.at_hand.as_ref().and_then(|at_hand| at_hand.desired.terms.clone());
         let terms = terms.unwrap_or_else(|| Terms::new(memo.revision().max(1), memo.operation()));
         // Here the clock is that of the moment.
         let terms = Terms { chance: Chance::draw(), ..terms };
-        let (rendered, trace) = self.render_status(&terms, picture.to_json(&json!({}))).await;
-        if let Some(due) = trace.due() {
-            self.controller.queue.add_at(self.key.clone(), Instant::now() + until(due));
-        }
+        let (rendered, trace) = self.render_status(&terms, picture.clone()).await;
         self.follow_status(memo, trace).await?;
         let old = self.current().status().clone();
-        let (given, outcome) = match rendered {
+        let (given, complete) = match rendered {
             Ok(given) => (given, outcome.clone()),
             Err(message) => (own_words(&old), status_failed(outcome, message)),
         };
-        self.put_status(|old, occasion| given::complete(old, &given, &outcome, occasion)).await
+        self.put_status(|old, occasion| given::complete(old, &given, &complete, occasion)).await?;
+        memo.told = Some(self.told(memo, &picture, outcome));
+        self.controller.remember(&self.key, memo.clone());
+        Ok(())
+    }
+
+    /// Digest of what a status is made of, beside what its file asks for.
+    fn told(&self, memo: &Memo, picture: &Json, outcome: &status::Outcome) -> Digest {
+        let occasion = (self.resource.generation(), self.drift(), self.requested());
+        let terms = (self.inputs(), memo.revision(), memo.operation());
+        Digest::of_json(&json!([picture, self.current().status(), format!("{outcome:?} {occasion:?} {terms:?}")]))
+    }
+
+    /// Whether the status would come out as it did: what its file asked has the same answers.
+    async fn tells_the_same(&self, memo: &Memo) -> Result<bool, Error> {
+        self.come_back_for(&memo.told_by);
+        let blind = self.follow_plan(memo).await?;
+        self.stands(&memo.told_by, memo, &blind).await
+    }
+
+    fn come_back_for(&self, trace: &Trace) {
+        if let Some(due) = trace.due() {
+            self.controller.queue.add_at(self.key.clone(), Instant::now() + until(due));
+        }
+    }
+
+    /// Follows what the plan was made of, and what is looked at beside it. Gives what cannot be.
+    async fn follow_plan(&self, memo: &Memo) -> Result<BTreeSet<Lookup>, Error> {
+        let of_plan = memo.at_hand.as_ref().map(|at_hand| at_hand.desired.trace.clone()).unwrap_or_default();
+        self.follow(&of_plan, &memo.beside).await
     }
 
     /// What the status was made of is followed from now on.
     async fn follow_status(&self, memo: &mut Memo, trace: Trace) -> Result<(), Error> {
-        if memo.told_by.lookups().eq(trace.lookups()) {
-            memo.told_by = trace;
-        } else {
-            memo.told_by = trace;
+        self.come_back_for(&trace);
+        let same = memo.told_by.lookups().eq(trace.lookups());
+        memo.told_by = trace;
+        if !same {
             let beside = memo.beside.iter().chain(memo.told_by.lookups()).cloned().collect();
             memo.beside = Arc::new(beside);
-            let of_plan = memo.at_hand.as_ref().map(|at_hand| at_hand.desired.trace.clone()).unwrap_or_default();
-            self.follow(&of_plan, &memo.beside).await?;
+            self.follow_plan(memo).await?;
         }
         self.controller.remember(&self.key, memo.clone());
         Ok(())
