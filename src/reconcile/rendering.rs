@@ -297,6 +297,7 @@ pub fn context(entry: &Entry, resource: &Resource, release: ReleaseId) -> Contex
     Context {
         chart: entry.chart.name().to_owned(),
         part_of: applyset::id(&parent(&entry.watch, &key)),
+        recorded: entry.watch.history > 0,
         release,
         owner: Owner {
             gvk: Gvk { group: gvk.group.clone(), version: gvk.version.clone(), kind: gvk.kind.clone() },

@@ -139,6 +139,7 @@ fn staged(files: &Files, cluster: Cluster) -> Staged {
             uid: "u".to_owned(),
         },
         part_of: "applyset-x".to_owned(),
+        recorded: true,
     };
     stage(objects, &policy(files), &release, &scope::builtin).unwrap()
 }

@@ -31,6 +31,9 @@ pub struct Context {
     pub owner: Owner,
     /// Id of the resource's ApplySet.
     pub part_of: String,
+    /// Whether the release has records. Without them there is none for Helm, and objects do not say that they are of one: a
+    /// Deployment whose annotations change has a new generation, also where nothing else of it changes.
+    pub recorded: bool,
 }
 
 /// The resource that owns the objects.
@@ -214,7 +217,7 @@ fn prepare(
     let keep = keeps(own.get(labels::RESOURCE_POLICY));
     let directives = take_directives(&mut own);
     mark(&mut marks, context, membership);
-    if membership == Membership::Member {
+    if membership == Membership::Member && context.recorded {
         own.insert(labels::RELEASE_NAME.into(), context.release.name.as_str().into());
         own.insert(labels::RELEASE_NAMESPACE.into(), context.release.namespace.as_str().into());
     }

@@ -13,6 +13,7 @@ fn context(owner_namespace: &str) -> Context {
             uid: "owner-uid".into(),
         },
         part_of: "applyset-x-v1".into(),
+        recorded: true,
     }
 }
 
@@ -36,6 +37,13 @@ fn one(body: Json) -> Prepared {
     let mut preparation = objects(vec![rendered(body)], &context("n"), &scope).unwrap();
     assert_eq!(preparation.warnings, []);
     preparation.objects.remove(0)
+}
+
+#[test]
+fn without_records_an_object_is_of_no_release() {
+    let context = Context { recorded: false, ..context("n") };
+    let preparation = objects(vec![rendered(config_map(json!({"name": "a"})))], &context, &scope).unwrap();
+    assert_eq!(preparation.objects[0].body.pointer("/metadata/annotations"), None);
 }
 
 fn config_map(metadata: Json) -> Json {

@@ -455,3 +455,22 @@ async fn a1_15_a_deleted_package_leaves_nothing() {
     scene.until_only(&[], &["bystander"]).await;
     eventually("no Pods", || async { scene.pods().await.is_empty().then_some(()) }).await;
 }
+
+#[tokio::test]
+async fn a_deployment_that_two_revisions_share_is_available_all_the_time() {
+    let scene = Scene::with_revisions("shared", 1).await;
+    let deployment = || async { scene.namespace.find("Deployment", "nginx-deployment-v1").await.unwrap() };
+    let (before, since) = (deployment().await, scene.history.len());
+    let mut next = package("nginx-v1");
+    let objects = next.pointer_mut("/spec/template/spec/phases/0/objects").and_then(Json::as_array_mut).unwrap();
+    objects.push(json!({"object": {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "nginx-more"}}}));
+    scene.apply(&next).await;
+    scene.set_until(2, "it is available", |set| phase(set) == "Available").await;
+    scene.until_available().await;
+    let after = deployment().await;
+    assert_eq!(uid(&after), uid(&before));
+    assert!(is_controlled_by(&after, &scene.sets().await[1]), "{after}");
+    // Its controller has nothing to look at again.
+    assert_eq!(after["metadata"]["generation"], before["metadata"]["generation"]);
+    assert_eq!(scene.outages(since), [""; 0]);
+}
