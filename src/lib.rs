@@ -25,6 +25,7 @@ pub mod readiness;
 pub mod reconcile;
 pub mod release;
 pub mod render;
+pub mod scaffold;
 pub mod schema;
 pub mod server;
 pub mod shape;

@@ -31,7 +31,7 @@ use crate::diagnostic::{Diagnostic, Severity, Source, chain};
 use crate::render::World;
 use crate::watches::Gvk;
 
-pub use role::Rights;
+pub use role::{Rights, plural};
 pub use samples::{Sample, samples};
 
 /// A chart, and what it is to be checked with.

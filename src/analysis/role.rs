@@ -33,6 +33,11 @@ impl Rights {
         self.add(group, &format!("{plural}/status"), &["patch"]);
         // Objects name the resource as the owner whose deletion they hold up.
         self.add(group, &format!("{plural}/finalizers"), &["update"]);
+        self.of_releases();
+    }
+
+    /// What it needs for every release, whatever is in it.
+    pub fn of_releases(&mut self) {
         self.add("", "secrets", &["create", "delete", "get", "list", "patch"]);
         // Pods and their events tell why something is not ready; without these rights the message is shorter.
         self.add("", "pods", &["list"]);
@@ -127,19 +132,36 @@ impl Rights {
         })
     }
 
-    /// As a `ClusterRole`: a rule for resources of a group with the same verbs.
+    /// Those that `others` are not.
+    #[must_use]
+    pub fn without(mut self, others: &Self) -> Self {
+        for (resource, verbs) in &mut self.0 {
+            if let Some(known) = others.0.get(resource) {
+                verbs.retain(|verb| !known.contains(verb));
+            }
+        }
+        self.0.retain(|_, verbs| !verbs.is_empty());
+        self
+    }
+
+    /// As a `ClusterRole`.
     pub fn cluster_role(&self, name: &str) -> Json {
+        json!({
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": name},
+            "rules": self.rules(),
+        })
+    }
+
+    /// As rules of a role: one for resources of a group with the same verbs.
+    pub fn rules(&self) -> Vec<Json> {
         let mut rules: BTreeMap<(&str, Vec<&str>), Vec<&str>> = BTreeMap::new();
         for ((group, resource), verbs) in &self.0 {
             rules.entry((group, verbs.iter().copied().collect())).or_default().push(resource);
         }
         let rule = |((group, verbs), resources)| json!({"apiGroups": [group], "resources": resources, "verbs": verbs});
-        json!({
-            "apiVersion": "rbac.authorization.k8s.io/v1",
-            "kind": "ClusterRole",
-            "metadata": {"name": name},
-            "rules": rules.into_iter().map(rule).collect::<Vec<_>>(),
-        })
+        rules.into_iter().map(rule).collect()
     }
 }
 
@@ -149,7 +171,7 @@ fn writes_no_objects(name: &str) -> bool {
 }
 
 /// The plural of a kind, by the rule of Kubernetes' own code generators.
-fn plural(kind: &str) -> String {
+pub fn plural(kind: &str) -> String {
     if let Some((_, plural)) = PLURALS.iter().find(|(known, _)| *known == kind) {
         return (*plural).to_owned();
     }

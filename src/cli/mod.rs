@@ -13,6 +13,7 @@ mod offline;
 mod rbac;
 mod report;
 pub mod run;
+mod scaffold;
 mod schema;
 mod serve;
 mod template;
@@ -55,6 +56,10 @@ enum Command {
     Diff(diff::Args),
     /// Print the least role that the operator needs for its charts
     Rbac(rbac::Args),
+    /// Begin a project in this directory
+    Init(Box<scaffold::InitArgs>),
+    /// Add something to a project
+    Create(scaffold::CreateArgs),
     /// Print the JSON Schema of a file, for editors
     Schema(schema::Args),
     /// Print the version
@@ -90,6 +95,8 @@ fn execute(name: &'static str, chosen: Command) -> anyhow::Result<ExitCode> {
         Command::Check(args) => return check::run(args),
         Command::Diff(args) => return diff::run(&args),
         Command::Rbac(args) => return rbac::run(args),
+        Command::Init(args) => scaffold::init(*args)?,
+        Command::Create(args) => scaffold::create(args)?,
         Command::Schema(args) => print(&schema::text(args))?,
         Command::Version => print(&version::line(name))?,
         Command::Completion(args) => print(&completion::script(&args, name, command(name)))?,

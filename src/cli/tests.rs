@@ -336,6 +336,8 @@ fn help_names_every_command() {
       check       Tell every fault of the watches file and its charts, without a cluster
       diff        Show what the operator would do to the cluster, without doing it
       rbac        Print the least role that the operator needs for its charts
+      init        Begin a project in this directory
+      create      Add something to a project
       schema      Print the JSON Schema of a file, for editors
       version     Print the version
       completion  Print a completion script for a shell

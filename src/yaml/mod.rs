@@ -116,6 +116,11 @@ pub fn to_json(text: &str, numbers: Numbers) -> Result<Json, Error> {
     }
 }
 
+/// Whether a mapping of the first document of `text` has a key twice; merged mappings apart. Others than Helm refuse that.
+pub fn repeats_keys(text: &str) -> bool {
+    tree::Tree::read(text).is_ok_and(|tree| tree.is_some_and(|tree| tree.repeats_keys()))
+}
+
 /// JSON's name of a value's type, as Go's decoder tells it.
 pub fn json_type(json: &Json) -> &'static str {
     match json {

@@ -3,7 +3,7 @@
 //! Mirrors the first half of `decode.go` of go.yaml.in/yaml/v2 2.4.4.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::diagnostic::Place;
 use crate::value::meter;
@@ -115,6 +115,16 @@ impl<'a> Tree<'a> {
             }
         }
         index
+    }
+
+    /// Whether a mapping has two keys with the same text.
+    pub(in crate::yaml) fn repeats_keys(&self) -> bool {
+        self.nodes.iter().any(|node| {
+            let Content::Mapping(first) = node.content else { return false };
+            let mut seen = BTreeSet::new();
+            let keys = self.siblings(first).step_by(2).filter_map(|key| self.node(key));
+            keys.into_iter().any(|key| matches!(&key.content, Content::Scalar(text, _) if !seen.insert(text)))
+        })
     }
 
     fn node_mut(&mut self, index: Index) -> Option<&mut RawNode<'a>> {

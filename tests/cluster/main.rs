@@ -30,6 +30,7 @@ mod recreate;
 mod reload;
 mod rights;
 mod rollback;
+mod scaffold;
 mod scope;
 mod start;
 mod support;

@@ -16,7 +16,7 @@ async fn until_logged(operator: &Operator, message: &str, count: usize) {
 }
 
 /// Gives `account` the rules of a role in one of the project's files, in the namespace or in the whole cluster.
-async fn bind(namespace: &Namespace, project: &Project, file: &str, account: &str) {
+pub(crate) async fn bind(namespace: &Namespace, project: &Project, file: &str, account: &str) {
     let role = project.yaml(file);
     let kind = role["kind"].as_str().unwrap();
     let name = format!("{}-{account}-{}", namespace.name, role["metadata"]["name"].as_str().unwrap());

@@ -16,7 +16,7 @@ use syn::visit::{self, Visit};
 const LAW: &str = include_str!("../../ARCHITECTURE.md");
 
 /// The half that is given the world and never looks at it.
-const PURE: &str = "value diagnostic yaml shape readiness template functions chart values policy release render watches status metrics analysis";
+const PURE: &str = "value diagnostic yaml shape readiness template functions chart values policy release render watches status metrics analysis scaffold";
 
 /// Where a path outside the crate may stand.
 enum Place {
@@ -40,8 +40,8 @@ const OUTSIDE: &[(&str, Place)] = &[
     ("anyhow", Place::Only(&["cli", "main"])),
     ("clap", Place::Only(&["cli", "main"])),
     ("indicatif", Place::Only(&["cli"])),
-    ("tokio::fs", Place::Only(&["catalog", "scaffold", "cli", "server"])),
-    ("std::fs", Place::Only(&["chart/files.rs", "catalog", "scaffold", "cli", "server"])),
+    ("tokio::fs", Place::Only(&["catalog", "cli", "server"])),
+    ("std::fs", Place::Only(&["chart/files.rs", "catalog", "cli", "server"])),
     ("std::env", Place::Only(&["cli", "main"])),
     ("std::process", Place::Only(&["cli", "main"])),
     ("std::io::stdin", Place::Only(&["cli", "main"])),

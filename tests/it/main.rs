@@ -17,6 +17,7 @@ mod hostile;
 mod oracle;
 mod packages;
 mod release;
+mod scaffold;
 #[path = "../../fuzz/src/targets/mod.rs"]
 mod targets;
 mod template;

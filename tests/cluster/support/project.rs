@@ -65,6 +65,21 @@ impl Project {
         project
     }
 
+    /// A directory with these files, in which the program has then carried out these commands.
+    pub(crate) fn told(files: &[(&str, &str)], commands: &[&[&str]]) -> Self {
+        let project = Self { folder: Folder::new("chart-operator-project-").unwrap() };
+        for (file, text) in files {
+            project.edit(file, |_| (*text).to_owned());
+        }
+        for args in commands {
+            let program = env!("CARGO_BIN_EXE_chart-operator");
+            let done = std::process::Command::new(program).args(*args).current_dir(project.folder()).output().unwrap();
+            assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+        }
+        project.point_at_charts();
+        project
+    }
+
     /// Its directory.
     pub(crate) fn folder(&self) -> &Path {
         self.folder.path()
