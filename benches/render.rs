@@ -136,6 +136,7 @@ fn context(name: &str) -> prepare::Context {
             uid: "6f1c1d7e-5a52-4a3e-9d0e-2f1a7b3c4d5e".to_owned(),
         },
         part_of: "applyset-bench-v1".to_owned(),
+        recorded: true,
     }
 }
 
