@@ -473,11 +473,47 @@ fn only_two_files_of_operator_are_known() {
 }
 
 #[test]
+fn what_is_no_action_is_told_and_what_says_so_wrongly_in_every_branch() {
+    for (kind, annotations, rendered, branch) in [
+        ("Job", "{chart-operator.dev/action: load, chart-operator.dev/retry: 10s}", "", ""),
+        (
+            "ConfigMap",
+            "{chart-operator.dev/action: load}",
+            "expected none on `ConfigMap`: an action is a Job, found `load`",
+            "",
+        ),
+        ("Job", "{chart-operator.dev/on: apply}", "expected none without `action`, found `apply`", ""),
+        (
+            "Job",
+            "{chart-operator.dev/action: load, chart-operator.dev/on: delete}",
+            "expected `apply` or `pre-delete`, found `delete`",
+            "expected `apply` or `pre-delete`, found `delete`",
+        ),
+        (
+            "Job",
+            "{chart-operator.dev/action: load, chart-operator.dev/retry: often}",
+            "expected a duration such as `10s`, or `{after: 10s, max: 3}`, found `often`",
+            "expected a duration such as `10s`, or `{after: 10s, max: 3}`, found `often`",
+        ),
+    ] {
+        for (condition, end, want) in [("", "", rendered), ("{{ if .Values.x }}", "{{ end }}", branch)] {
+            let api = if kind == "Job" { "batch/v1" } else { "v1" };
+            let template = format!(
+                "{condition}\napiVersion: {api}\nkind: {kind}\nmetadata:\n  name: a\n  annotations: {annotations}\n{end}"
+            );
+            let told = lines(&[("operator/policy.yaml", ""), ("templates/a.yaml", &template)]);
+            match (told.as_slice(), want) {
+                ([], "") => {}
+                ([line], want) if !want.is_empty() => assert!(line.ends_with(want), "{line}"),
+                _ => panic!("{template}: expected {want:?}, found {told:?}"),
+            }
+        }
+    }
+}
+
+#[test]
 fn annotations_that_the_operator_refuses_are_told_in_every_branch_and_once() {
     const POLICY: (&str, &str) = ("operator/policy.yaml", "phases: [one]\n");
-    let no_action = |name: &str, found: &str| {
-        format!("annotation `chart-operator.dev/{name}`: expected none: actions are not carried out, found `{found}`")
-    };
     let needs_policy = "annotation `chart-operator.dev/phase`: expected none in a chart without `operator/policy.yaml`, found \
                         `one` => only a chart with `operator/policy.yaml` understands it; the file may be empty";
     for (policy, annotation, want) in [
@@ -494,9 +530,6 @@ fn annotations_that_the_operator_refuses_are_told_in_every_branch_and_once() {
             "collision: never",
             "annotation `chart-operator.dev/collision`: expected `Prevent`, `IfNoController` or `Force`, found `never`",
         ),
-        (Some(POLICY), "action: dump", &no_action("action", "dump")),
-        (Some(POLICY), "on: delete", &no_action("on", "delete")),
-        (Some(POLICY), "retry: 1m", &no_action("retry", "1m")),
         (None, "phase: one", needs_policy),
     ] {
         for (condition, end) in [("{{ if .Values.x }}", "{{ end }}"), ("", "")] {

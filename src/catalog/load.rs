@@ -11,6 +11,8 @@ use crate::catalog::{Catalog, Entry, Error, charts, limits};
 use crate::chart::{Chart, files};
 use crate::diagnostic::{Diagnostic, chain};
 use crate::functions;
+use crate::release::action::On;
+use crate::release::labels;
 use crate::render::Compiled;
 use crate::template::{self, Limits, Set};
 use crate::value::Value;
@@ -114,17 +116,20 @@ impl Entry {
         charts(&chart, "", &mut names);
         let compiled = Mutex::new([(names, Arc::new(compiled))].into());
         let (limits, Overridden { overrides, texts }) = (limits(watch.budget), overridden);
-        let names_previous = names_previous(&chart);
-        Self { watch, chart: Arc::new(chart), compiled, overrides, names_previous, limits, overridden: texts }
+        let names_previous = has_word(&chart, b"Previous");
+        let has_pre_delete =
+            has_word(&chart, labels::ON.as_bytes()) && has_word(&chart, On::PreDelete.name().as_bytes());
+        let chart = Arc::new(chart);
+        Self { watch, chart, compiled, overrides, names_previous, has_pre_delete, limits, overridden: texts }
     }
 }
 
-/// Whether a template of `chart` may read `.Previous`.
-fn names_previous(chart: &Chart) -> bool {
-    let names = |text: &[u8]| memchr::memmem::find(text, b"Previous").is_some();
+/// Whether a template of `chart` has this word in it.
+fn has_word(chart: &Chart, word: &[u8]) -> bool {
     let operator = chart.files.iter().filter(|file| file.name.starts_with("operator/"));
-    chart.templates.iter().chain(operator).any(|file| names(&file.data))
-        || chart.dependencies.iter().any(names_previous)
+    let mut files = chart.templates.iter().chain(operator);
+    files.any(|file| memchr::memmem::find(&file.data, word).is_some())
+        || chart.dependencies.iter().any(|chart| has_word(chart, word))
 }
 
 /// What a watch puts over every `spec`.

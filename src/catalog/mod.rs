@@ -49,6 +49,7 @@ pub struct Entry {
     /// `overrideValues` and `overrides`, evaluated: what is merged over every `spec`.
     pub overrides: Json,
     names_previous: bool,
+    has_pre_delete: bool,
     /// How much rendering may use.
     pub limits: Limits,
     /// `overrideValues` as evaluated, for the event that names each.
@@ -77,6 +78,11 @@ impl Entry {
     /// Whether the chart may read `.Previous`.
     pub fn names_previous(&self) -> bool {
         self.names_previous
+    }
+
+    /// Whether the chart may have actions that run when its resource is deleted.
+    pub fn has_pre_delete(&self) -> bool {
+        self.has_pre_delete
     }
 
     fn has_file(&self, name: &str) -> bool {

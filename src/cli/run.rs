@@ -19,7 +19,7 @@ use crate::operator;
 use crate::operator::options::{LeaderElection, MetricsSecurity, RunOptions};
 use crate::release::labels;
 use crate::telemetry::{self, Colour, Level, Style, TimeEncoding};
-use crate::watches::duration;
+use crate::value::period;
 
 /// Passes at the same time where no flag says. helm-operator takes the number of processors, since each of its passes keeps
 /// one busy; ours wait for the API server most of the time, and more than 16 in flight no longer make it faster (measured).
@@ -352,10 +352,10 @@ fn number(text: &str) -> Result<i64, String> {
     text.parse().map_err(|_not_a_number| "expected a whole number".to_owned())
 }
 
-fn period(text: &str) -> Result<Period, duration::Error> {
-    match duration::parse(text) {
+fn period(text: &str) -> Result<Period, period::Error> {
+    match period::parse(text) {
         Ok(period) => Ok(Period((!period.is_zero()).then_some(period))),
-        Err(duration::Error::Negative(_)) => Ok(Period(None)),
+        Err(period::Error::Negative(_)) => Ok(Period(None)),
         Err(error) => Err(error),
     }
 }

@@ -8,7 +8,7 @@ use crate::reconcile::pass::{Cause, Failure, Pass, Refusal, log};
 use crate::reconcile::queue::Again;
 use crate::release::labels::{PAUSED, RECONCILE_PERIOD, REQUESTED_AT, parse_bool};
 use crate::status;
-use crate::watches::duration;
+use crate::value::period;
 
 /// A wish to leave the resource alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +37,7 @@ fn pause(text: &str, now: Timestamp) -> Option<Pause> {
 
 /// What the annotation `helm.sdk.operatorframework.io/reconcile-period` says.
 fn period(text: &str) -> Result<Duration, Refusal> {
-    duration::parse(text).map_err(|error| Refusal {
+    period::parse(text).map_err(|error| Refusal {
         cause: Cause::Annotation,
         wait: None,
         message: format!("the annotation `{RECONCILE_PERIOD}` is no duration such as `30s` or `1m30s`: {error}"),

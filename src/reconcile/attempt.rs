@@ -175,7 +175,7 @@ impl Pass<'_> {
         Job {
             entry: Arc::clone(&self.entry),
             capabilities: self.context.capabilities.borrow().clone(),
-            spec: self.resource.spec().cloned().unwrap_or_else(|| json!({})),
+            spec: self.spec().cloned().unwrap_or_else(|| json!({})),
             release: self.release.clone(),
             revision: terms.revision,
             operation: terms.operation,
@@ -186,7 +186,7 @@ impl Pass<'_> {
     /// A fault without what it repeats of the values, and with what was not shown to the templates: the likeliest cause.
     fn without_secrets(&self, fault: Fault, trace: &Trace) -> Fault {
         // Functions repeat what they were given.
-        let secrets = Secrets::of(self.resource.spec().unwrap_or(&Json::Null));
+        let secrets = Secrets::of(self.spec().unwrap_or(&Json::Null));
         let mut message = secrets.redact(&fault.message);
         message.extend(trace.denied().map(|what| format!("\nanswered as if there were nothing: lookup of {what}")));
         let wait = fault.wait.map(|wait| Wait { message: secrets.redact(&wait.message), ..wait });

@@ -55,7 +55,7 @@ impl Pass<'_> {
     }
 
     /// What is there; nothing where we may not look, which is told once.
-    async fn list(
+    pub(crate) async fn list(
         &self,
         served: &Served,
         plural: &'static str,
@@ -79,14 +79,14 @@ impl Pass<'_> {
 }
 
 /// A kind of the core group.
-fn core<K: k8s_openapi::Resource>() -> Served {
+pub(crate) fn core<K: k8s_openapi::Resource>() -> Served {
     let resource =
         ApiResource::from_gvk_with_plural(&GroupVersionKind::gvk(K::GROUP, K::VERSION, K::KIND), K::URL_PATH_SEGMENT);
     Served { resource, namespaced: true, status: true, watchable: true }
 }
 
 /// What selects the Pods of a workload.
-fn selector(object: &Json) -> Option<Selector> {
+pub(crate) fn selector(object: &Json) -> Option<Selector> {
     let selector = object.pointer("/spec/selector")?;
     let selector: LabelSelector = serde_json::from_value(selector.clone()).ok()?;
     // An empty one selects everything: that is no workload's.

@@ -114,7 +114,7 @@ impl Pass<'_> {
     /// Puts our finalizer and the ApplySet annotations onto the resource, in one patch, before anything is written that
     /// they are needed to find again. The patch fails if `resource`, from which the plan was made, is not the newest.
     pub(crate) async fn claim(&self, desired: &Desired, resource: &Resource) -> Result<(), Error> {
-        let ids = || desired.iter().map(|object| &object.id);
+        let ids = || desired.ids();
         let ours = self.context.objects.of(&self.set);
         // What is about to be pruned is still ours: its kinds stay listed until it is gone.
         let kinds = applyset::contains_group_kinds(ids().chain(ours.keys()));

@@ -3,6 +3,7 @@
 
 use crate::readiness::{Readiness, Status};
 use crate::reconcile::objects::Known;
+use crate::release::action::job::Progress;
 use crate::release::plan::Live;
 use crate::release::{Digest, ObjectId};
 
@@ -16,6 +17,7 @@ pub(crate) struct Compact {
     projection: Option<Digest>,
     keep: bool,
     deleting: bool,
+    action: Option<Progress>,
     may_have_cause: bool,
     status: Status,
     /// Empty where it is ready: there is nothing to tell then.
@@ -61,6 +63,7 @@ impl Compact {
             projection: known.live.projection,
             keep: known.live.keep,
             deleting: known.live.deleting,
+            action: known.live.action,
             may_have_cause: known.may_have_cause,
             status: *status,
             message: if *status == Status::Current { Box::default() } else { message.as_str().into() },
@@ -85,6 +88,7 @@ impl Compact {
             projection: self.projection,
             keep: self.keep,
             deleting: self.deleting,
+            action: self.action,
         };
         let readiness = Readiness { status: self.status, message: self.message.to_string() };
         Known { live, readiness, may_have_cause: self.may_have_cause }
@@ -94,6 +98,7 @@ impl Compact {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::release::action::On;
 
     #[test]
     fn what_is_kept_comes_back_as_it_was_but_for_the_message_of_what_is_ready() {
@@ -104,7 +109,8 @@ mod tests {
             ("Namespace shop", "8088e824c402437193bc6dd50bad90f7", "99999999999999999999", Readiness::current("")),
         ] {
             let (uid, resource_version) = (uid.to_owned(), version.to_owned());
-            let live = Live { uid, resource_version, projection: Some(Digest::of("x")), keep: true, deleting: false };
+            let (projection, action) = (Some(Digest::of("x")), Some(Progress { on: On::PreDelete, has_ended: true }));
+            let live = Live { uid, resource_version, projection, keep: true, deleting: false, action };
             let known = Known { live, readiness, may_have_cause: true };
             let compact = Compact::new(id, &known);
             assert_eq!((compact.id(), compact.object_id().unwrap().to_string().as_str()), (id, id));
@@ -116,7 +122,7 @@ mod tests {
 
     fn known() -> Known {
         let (uid, resource_version) = (String::new(), String::new());
-        let live = Live { uid, resource_version, projection: None, keep: false, deleting: false };
+        let live = Live { uid, resource_version, projection: None, keep: false, deleting: false, action: None };
         Known { live, readiness: Readiness::not_found(), may_have_cause: false }
     }
 }

@@ -29,6 +29,7 @@ impl Pass<'_> {
         let end = self.uninstall().await;
         if let Err(failure) = &end
             && !failure.is_conflict()
+            && !matches!(failure, Failure::Overtaken)
         {
             log!(error, self, "Failed to uninstall release", error = failure.message());
         }
@@ -36,7 +37,7 @@ impl Pass<'_> {
     }
 
     async fn uninstall(&self) -> Result<Again, Failure> {
-        let mut memo = Memo::clone(&*self.recall().await?);
+        let mut memo = Memo::clone(&*self.with_previous(self.recall().await?).await?);
         self.watch(&self.owned_kinds(&memo).await?).await?;
         let former = self.former(&memo).await?;
         let is_ours = former.as_ref().is_none_or(|former| self.is_of_our_chart(former));

@@ -3,6 +3,7 @@
 use k8s_openapi::jiff::Timestamp;
 
 use crate::reconcile::context::Memo;
+use crate::reconcile::history::Origin;
 use crate::reconcile::hooks::{Held, POLL};
 use crate::reconcile::pass::{Failure, Pass, log};
 use crate::reconcile::queue::Again;
@@ -35,7 +36,12 @@ impl Pass<'_> {
         };
         let Some(mut record) = read else { return Ok(None) };
         if let Some(under_way) = under_way {
-            return Ok(Some(Begun { record, stage: under_way.stage, trace: Trace::default() }));
+            return Ok(Some(Begun {
+                record,
+                stage: under_way.stage,
+                trace: Trace::default(),
+                origin: Origin::default(),
+            }));
         }
         let hooks: Vec<_> = record.hooks.iter().map(Hook::from).collect();
         if [Event::PreDelete, Event::PostDelete].into_iter().all(|event| hook::of_event(&hooks, event).is_empty()) {
@@ -45,7 +51,7 @@ impl Pass<'_> {
         record.info.deleted = Some(Timestamp::now());
         "Deletion in progress (or silently failed)".clone_into(&mut record.info.description);
         let stage = Stage::first(Event::PreDelete);
-        let mut begun = Begun { record, stage, trace: Trace::default() };
+        let mut begun = Begun { record, stage, trace: Trace::default(), origin: Origin::default() };
         self.enter(memo, inputs(memo), &mut begun, stage).await?;
         Ok(Some(begun))
     }

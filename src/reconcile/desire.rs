@@ -17,7 +17,7 @@ use crate::reconcile::rules;
 use crate::reconcile::trace::Trace;
 use crate::release::operation::Operation;
 use crate::release::prepare::{self, Prepared};
-use crate::release::{Digest, Gvk, plan, staged};
+use crate::release::{Digest, Gvk, ObjectId, plan, staged};
 use crate::watches::Crds;
 
 /// What was rendered, as it is sent.
@@ -40,7 +40,12 @@ impl Deref for Desired {
 
 impl Desired {
     pub(crate) fn kinds(&self) -> BTreeSet<Gvk> {
-        self.iter().map(|object| object.gvk()).collect()
+        self.iter().chain(&self.plan.actions).map(|object| object.gvk()).collect()
+    }
+
+    /// Everything that is, or comes to be, the resource's.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &ObjectId> {
+        self.iter().chain(&self.plan.actions).map(|object| &object.id)
     }
 }
 
@@ -64,8 +69,15 @@ pub(crate) struct Unrendered {
 impl Pass<'_> {
     /// Digest of what the chart is rendered from, but for what it asks while it is rendered.
     pub(crate) fn inputs(&self) -> Digest {
+        match &self.latch {
+            Some(latch) => latch.inputs,
+            None => self.inputs_of(self.resource.spec().unwrap_or(&Json::Null)),
+        }
+    }
+
+    /// As [`Pass::inputs`], for this `spec`.
+    pub(crate) fn inputs_of(&self, spec: &Json) -> Digest {
         let entry = &self.entry;
-        let spec = self.resource.spec().unwrap_or(&Json::Null);
         let mut hash = Sha256::new();
         hash.update(entry.chart.digest);
         hash.update([u8::from(entry.watch.crds == Crds::CreateReplace)]);
@@ -170,6 +182,7 @@ impl Pass<'_> {
         }
         let plan = plan::Desired {
             objects: preparation.objects.into_iter().map(Arc::new).collect(),
+            actions: Vec::new(),
             part_of: context.part_of,
             owner_uid: context.owner.uid,
             release: context.release,

@@ -113,6 +113,16 @@ pub(crate) enum Then {
     Rest,
 }
 
+/// What a revision was asked for by, beside what its record holds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Origin {
+    /// The generation of the resource.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) generation: Option<i64>,
+    /// Digest of what it was rendered from, but for the resource.
+    pub(crate) frame: Option<Digest>,
+}
+
 /// A revision that is on its way.
 #[derive(Clone, Debug)]
 pub(crate) struct UnderWay {
@@ -124,6 +134,8 @@ pub(crate) struct UnderWay {
     pub(crate) stage: Stage,
     /// What was asked to render it.
     pub(crate) trace: Trace,
+    /// What it was asked for by.
+    pub(crate) origin: Origin,
     /// Its record as it is in the cluster; none if this process has not read it yet.
     pub(crate) record: Option<Arc<Record>>,
 }

@@ -20,6 +20,7 @@ mod going;
 mod history;
 mod hook_ends;
 mod hooks;
+mod latch;
 mod leave;
 mod looks;
 mod lookups;
@@ -75,7 +76,7 @@ pub async fn reconcile(context: &Arc<Context>, controller: &Arc<Controller>, key
     let pass = Pass::new(context, controller, key, resource);
     match AssertUnwindSafe(pass.run()).catch_unwind().await {
         // What is remembered of it has changed; nothing has failed.
-        Ok(Err(Failure::ReleaseMet)) => Again::After(Duration::ZERO),
+        Ok(Err(Failure::ReleaseMet | Failure::Overtaken)) => Again::After(Duration::ZERO),
         Ok(Ok(again)) => again,
         Ok(Err(failure)) => failed(&pass, &failure).await,
         Err(_panic) => {

@@ -11,6 +11,7 @@ use serde_json::Value as Json;
 use crate::policy::Probes;
 use crate::readiness::cause::may_have_cause;
 use crate::readiness::{Readiness, Status, readiness};
+use crate::release::action::job::progress;
 use crate::release::plan::{Applied, Live};
 use crate::release::prepare::is_kept;
 use crate::release::{Digest, FIELD_MANAGER, ObjectId, projection};
@@ -49,6 +50,7 @@ pub fn known(object: &Json) -> Known {
         projection: projection::digest(object, FIELD_MANAGER),
         keep: is_kept(object),
         deleting: metadata("deletionTimestamp").is_some(),
+        action: progress(object),
     };
     Known { live, readiness: readiness(Some(object)), may_have_cause: may_have_cause(object) }
 }
@@ -61,9 +63,9 @@ impl Known {
 
     /// Whether both are in the same state: only the version differs.
     fn is_same_state(&self, other: &Self) -> bool {
-        let Live { uid, resource_version: _, projection, keep, deleting } = &self.live;
-        (uid, projection, keep, deleting)
-            == (&other.live.uid, &other.live.projection, &other.live.keep, &other.live.deleting)
+        let Live { uid, resource_version: _, projection, keep, deleting, action } = &self.live;
+        (uid, projection, keep, deleting) == (&other.live.uid, &other.live.projection, &other.live.keep, &other.live.deleting)
+            && *action == other.live.action
             && self.readiness.status == other.readiness.status
             // What is ready says so in many words, of which none is kept.
             && (self.readiness.is_current() || self.readiness.message == other.readiness.message)

@@ -9,6 +9,7 @@ use crate::cluster::{self, Cluster};
 use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::{Context, Controller, Memo};
 use crate::reconcile::history::{Failed, Goal};
+use crate::reconcile::latch::Latch;
 use crate::reconcile::objects::SetId;
 use crate::reconcile::queue::Again;
 use crate::reconcile::record::Ended;
@@ -36,6 +37,7 @@ macro_rules! log {
 pub(crate) use log;
 
 /// One look at one resource.
+#[derive(Clone)]
 pub(crate) struct Pass<'a> {
     pub(crate) context: &'a Arc<Context>,
     pub(crate) controller: &'a Arc<Controller>,
@@ -49,6 +51,8 @@ pub(crate) struct Pass<'a> {
     pub(crate) release: ReleaseId,
     /// Id of the resource's ApplySet.
     pub(crate) set: SetId,
+    /// The revision that is brought to its end first, where something newer is asked for.
+    pub(crate) latch: Option<Latch>,
 }
 
 /// Why a pass could not go on.
@@ -62,6 +66,8 @@ pub(crate) enum Failure {
     NotServedYet,
     /// There is a release that nobody knew of when the pass began; now it is remembered.
     ReleaseMet,
+    /// What the pass goes by is no longer so: an action gave a result, or what stood in the way has gone.
+    Overtaken,
 }
 
 /// What the user reads in a condition.
@@ -118,6 +124,7 @@ impl Failure {
             Self::Refused(refusal) => refusal.message.clone(),
             Self::NotServedYet => "a kind is not served yet".to_owned(),
             Self::ReleaseMet => "there is a release of that name".to_owned(),
+            Self::Overtaken => "what it goes by is no longer so".to_owned(),
         }
     }
 }
@@ -149,7 +156,7 @@ impl<'a> Pass<'a> {
             Some(account) => context.operator.acting_as(&release.namespace, account),
             None => context.operator.clone(),
         };
-        Self { context, controller, cluster, entry, key: key.clone(), resource, release, set }
+        Self { context, controller, cluster, entry, key: key.clone(), resource, release, set, latch: None }
     }
 
     /// Forgets a resource that is gone, or no longer selected.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cluster::Error;
 use crate::cluster::records::{RecordMeta, Records};
 use crate::reconcile::context::Memo;
-use crate::reconcile::history::{Failed, History, Then, UnderWay};
+use crate::reconcile::history::{Failed, History, Origin, Then, UnderWay};
 use crate::reconcile::pass::Pass;
 use crate::reconcile::trace::{self, Trace};
 use crate::release::hook::run::Stage;
@@ -39,6 +39,8 @@ struct Stored {
     objects: BTreeMap<String, (String, Digest, Digest)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     stage: Option<Stage>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failed: Option<Failed>,
 }
@@ -107,6 +109,7 @@ pub(crate) fn recalled(records: &Records, uid: &str) -> Memo {
             inputs: stored.inputs,
             stage: stored.stage?,
             trace: stored.trace.into(),
+            origin: stored.origin.unwrap_or_default(),
             record: None,
         })
     });
@@ -157,10 +160,11 @@ pub(crate) fn annotation(memo: &Memo, inputs: Digest) -> String {
 }
 
 /// The annotation of a revision that is on its way.
-pub(crate) fn annotation_under_way(memo: &Memo, inputs: Digest, stage: Stage, trace: &Trace) -> String {
+pub(crate) fn annotation_under_way(memo: &Memo, inputs: Digest, stage: Stage, trace: &Trace, origin: Origin) -> String {
     // Why there is a rollback must outlast it.
     let (failed, trace) = (memo.failed.clone(), trace.stored());
-    written(&Stored { stage: Some(stage), failed, trace, ..Stored::of(&memo.uid, inputs) })
+    let origin = (origin != Origin::default()).then_some(origin);
+    written(&Stored { stage: Some(stage), failed, trace, origin, ..Stored::of(&memo.uid, inputs) })
 }
 
 /// The annotation of a revision that failed.
@@ -179,6 +183,7 @@ impl Stored {
             kinds: Vec::new(),
             objects: BTreeMap::new(),
             stage: None,
+            origin: None,
             failed: None,
         }
     }
@@ -245,7 +250,7 @@ mod tests {
         use Status::{Deployed, Failed as Broken, PendingRollback, PendingUpgrade, Superseded};
         let ours = || Some(annotation(&memo(), Digest::of("inputs")));
         let stage = Stage::first(Event::PreRollback);
-        let going = || Some(annotation_under_way(&memo(), Digest::of("inputs"), stage, &Trace::default()));
+        let going = || Some(annotation_under_way(&memo(), Digest::of("inputs"), stage, &Trace::default(), Origin::default()));
         let failed = |then| Some(annotation_failed("u1", Digest::of("bad"), &Failed { then, ..failed() }));
         for (name, first, last, running) in [
             ("between", Superseded, record(3, PendingRollback, going()), Some(1)),
@@ -284,10 +289,12 @@ mod tests {
     #[test]
     fn a_revision_on_its_way_is_recalled_with_its_stage() {
         let stage = Stage::first(Event::PostUpgrade);
-        let text = annotation_under_way(&memo(), Digest::of("next"), stage, &Trace::default());
+        let origin = Origin { generation: Some(7), frame: Some(Digest::of("frame")) };
+        let text = annotation_under_way(&memo(), Digest::of("next"), stage, &Trace::default(), origin);
         let pending = record(4, Status::PendingUpgrade, Some(text.clone()));
         let found = recalled(&records([deployed(), pending]), "u1").under_way.unwrap();
         assert_eq!((found.revision, found.inputs, found.stage), (4, Digest::of("next"), stage));
+        assert_eq!(found.origin, origin);
         let helms = record(4, Status::PendingUpgrade, None);
         assert!(recalled(&records([deployed(), helms]), "u1").under_way.is_none());
         let leaving = record(4, Status::Uninstalling, Some(text));

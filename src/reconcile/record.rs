@@ -53,8 +53,8 @@ impl Pass<'_> {
         record.info.status = operation.pending();
         record.info.description = operation.begun();
         let stage = Stage::first(operation.before());
-        let trace = desired.trace.clone();
-        let annotation = recall::annotation_under_way(memo, work.inputs, stage, &trace);
+        let (trace, origin) = (desired.trace.clone(), self.origin());
+        let annotation = recall::annotation_under_way(memo, work.inputs, stage, &trace, origin);
         match self.create(&mut memo.history, &record, annotation).await {
             Err(Failure::Call(error)) if error.is_conflict() => {
                 // Helm, or an operator before us, has a release of that name, or we wrote it and never got the answer.
@@ -63,7 +63,7 @@ impl Pass<'_> {
             }
             answer => answer?,
         }
-        let begun = Begun { record, stage, trace };
+        let begun = Begun { record, stage, trace, origin };
         self.note(memo, work.inputs, &begun);
         work.begun = Some(begun);
         Ok(())
@@ -71,7 +71,7 @@ impl Pass<'_> {
 
     /// Stores how far the hooks are.
     pub(crate) async fn save(&self, memo: &mut Memo, inputs: Digest, begun: &Begun) -> Result<(), Failure> {
-        let annotation = recall::annotation_under_way(memo, inputs, begun.stage, &begun.trace);
+        let annotation = recall::annotation_under_way(memo, inputs, begun.stage, &begun.trace, begun.origin);
         self.put(&mut memo.history, &begun.record, annotation).await?;
         self.note(memo, inputs, begun);
         Ok(())
@@ -79,8 +79,8 @@ impl Pass<'_> {
 
     fn note(&self, memo: &mut Memo, inputs: Digest, begun: &Begun) {
         let (record, trace) = (Arc::new(begun.record.clone()), begun.trace.clone());
-        memo.under_way =
-            Some(UnderWay { revision: record.revision, inputs, stage: begun.stage, trace, record: Some(record) });
+        let (revision, stage, origin) = (record.revision, begun.stage, begun.origin);
+        memo.under_way = Some(UnderWay { revision, inputs, stage, trace, origin, record: Some(record) });
         self.controller.remember(&self.key, Memo { inputs: None, ..memo.clone() });
     }
 
@@ -92,7 +92,8 @@ impl Pass<'_> {
         };
         record.info.status = Status::Failed;
         "Given up for what was asked for next".clone_into(&mut record.info.description);
-        let annotation = recall::annotation_under_way(memo, under_way.inputs, under_way.stage, &under_way.trace);
+        let UnderWay { inputs, stage, trace, origin, .. } = &under_way;
+        let annotation = recall::annotation_under_way(memo, *inputs, *stage, trace, *origin);
         self.put(&mut memo.history, &record, annotation).await
     }
 

@@ -272,7 +272,7 @@ impl Pass<'_> {
         let has_status = self.controller.served.status;
         let occasion = Occasion {
             at: Timestamp::now(),
-            generation: if has_status { self.resource.generation() } else { None },
+            generation: if has_status { self.generation() } else { None },
             drift: self.drift(),
             handled: self.requested().filter(|_| self.pause().is_none()).map(str::to_owned),
         };

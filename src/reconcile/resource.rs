@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use k8s_openapi::jiff::Timestamp;
 use serde_json::Value as Json;
 
-use crate::release::Digest;
+use crate::release::{Digest, labels};
+
+/// Finalizer of a resource that is deleted with `kubectl delete --cascade=orphan`.
+const ORPHAN: &str = "orphan";
 
 /// Names a resource among those of one watch. `Display` is `namespace/name`, or the name alone.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -129,7 +132,8 @@ impl Resource {
     /// Digest of everything that only users write.
     fn asked(&self) -> Digest {
         let annotations = self.0.pointer("/metadata/annotations").and_then(Json::as_object).into_iter().flatten();
-        let theirs = annotations.filter(|(name, _)| !name.starts_with("applyset.kubernetes.io/"));
+        let is_ours = |name: &str| name.starts_with("applyset.kubernetes.io/") || name == labels::ACTIONS;
+        let theirs = annotations.filter(|(name, _)| !is_ours(name));
         let asked = (theirs.collect::<Vec<_>>(), self.is_deleting(), self.spec());
         // JSON always serialises.
         Digest::of(serde_json::to_vec(&asked).unwrap_or_default())
@@ -166,6 +170,8 @@ struct AtRest {
     uid: Box<str>,
     version: Box<str>,
     asked: Digest,
+    /// Whether its objects are to outlive it: the garbage collector, which is asked for the same, takes its finalizer off.
+    orphans: bool,
     /// When it was created, in Unix time.
     created: i64,
     json: Box<[u8]>,
@@ -176,7 +182,9 @@ impl AtRest {
         // JSON always serialises.
         let json = serde_json::to_vec(&resource.0).unwrap_or_default().into();
         let created = resource.created();
-        Self { uid: resource.uid().into(), version: resource.resource_version().into(), asked, created, json }
+        let orphans = resource.is_deleting() && resource.finalizers().any(|finalizer| finalizer == ORPHAN);
+        let (uid, version) = (resource.uid().into(), resource.resource_version().into());
+        Self { uid, version, asked, orphans, created, json }
     }
 }
 
@@ -185,6 +193,11 @@ impl Resources {
     pub fn find(&self, key: &Key) -> Option<Arc<Resource>> {
         let resources = self.lock();
         serde_json::from_slice(&resources.get(key)?.json).ok().map(|json| Arc::new(Resource(json)))
+    }
+
+    /// Whether the resource was ever seen to be deleted with `kubectl delete --cascade=orphan`.
+    pub fn is_orphaning(&self, key: &Key) -> bool {
+        self.lock().get(key).is_some_and(|known| known.orphans)
     }
 
     /// Tells of each when it was created, in Unix time.
@@ -213,7 +226,10 @@ impl Resources {
             Some(_) | None => News::Asked,
         };
         if news != News::None {
-            resources.insert(key, AtRest::new(resource, asked));
+            let orphaned = resources.get(&key).is_some_and(|known| known.orphans && *known.uid == *resource.uid());
+            let mut new = AtRest::new(resource, asked);
+            new.orphans |= orphaned;
+            resources.insert(key, new);
         }
         news
     }
@@ -271,6 +287,23 @@ mod tests {
         let mut again = resource("98", 1).json().clone();
         again["metadata"]["uid"] = json!("u2");
         assert_eq!(resources.observe(&Resource::new(again)), News::Asked);
+    }
+
+    #[test]
+    fn that_its_objects_outlive_a_resource_is_known_when_the_finalizer_that_says_so_has_gone() {
+        let (resources, key) = (Resources::default(), resource("1", 1).key());
+        let deleted = |version: &str, uid: &str, finalizers: Json| {
+            let mut json = resource(version, 1).json().clone();
+            json["metadata"]["uid"] = json!(uid);
+            json["metadata"]["deletionTimestamp"] = json!("2026-01-01T00:00:00Z");
+            json["metadata"]["finalizers"] = finalizers;
+            resources.observe(&Resource::new(json));
+            resources.is_orphaning(&key)
+        };
+        assert!(!deleted("1", "u1", json!(["a/b"])));
+        assert!(deleted("2", "u1", json!(["orphan", "a/b"])));
+        assert!(deleted("3", "u1", json!(["a/b"])));
+        assert!(!deleted("4", "u2", json!(["a/b"])));
     }
 
     #[test]

@@ -81,7 +81,8 @@ impl Pass<'_> {
         Ok((live.uid == uid).then(|| Leaver { id: id.clone(), live, mark }))
     }
 
-    async fn look_at(&self, id: &ObjectId) -> Result<Option<Json>, Error> {
+    /// An object as it is.
+    pub(crate) async fn look_at(&self, id: &ObjectId) -> Result<Option<Json>, Error> {
         let Some(served) = self.served_kind(id).await? else { return Ok(None) };
         let target = Target { served: &served, namespace: &id.namespace, name: &id.name };
         let found = self.cluster.get(target).await;

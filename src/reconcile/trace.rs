@@ -17,7 +17,8 @@ use crate::reconcile::observe::SYNC_DEADLINE;
 use crate::reconcile::pass::{Pass, log};
 use crate::reconcile::resource::Resource;
 use crate::reconcile::unstable::By;
-use crate::release::{Digest, Gvk, ObjectId};
+use crate::release::action::Runs;
+use crate::release::{Digest, Gvk, ObjectId, labels};
 use crate::render::{self, Asked};
 
 /// What a render has asked, with digests of the answers.
@@ -299,6 +300,7 @@ impl Context {
         if let Some(previous) = memo.and_then(|memo| memo.previous.as_ref()) {
             seen.previous = Json::clone(&previous.values);
         }
+        seen.results = Runs::read(resource.annotation(labels::ACTIONS)).results();
         seen
     }
 

@@ -7,7 +7,7 @@ use crate::reconcile::attempt::{Attempt, tells_revision};
 use crate::reconcile::carry_out::Outcome;
 use crate::reconcile::context::Memo;
 use crate::reconcile::desire::Desired;
-use crate::reconcile::history::Goal;
+use crate::reconcile::history::{Goal, Origin};
 use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds};
 use crate::reconcile::rendering::Rendered;
 use crate::reconcile::trace::Trace;
@@ -37,6 +37,8 @@ pub(crate) struct Begun {
     pub(crate) stage: Stage,
     /// What was asked to render it.
     pub(crate) trace: Trace,
+    /// What it was asked for by.
+    pub(crate) origin: Origin,
 }
 
 /// What is to be done for it.
@@ -146,8 +148,8 @@ impl Pass<'_> {
         let fits = |record: &Record| {
             record.info.status.is_pending() && (record.info.status == Status::PendingRollback) == back
         };
-        let (stage, trace) = (under_way.stage, under_way.trace.clone());
-        Ok(record.filter(fits).map(|record| Begun { record, stage, trace }))
+        let (stage, trace, origin) = (under_way.stage, under_way.trace.clone(), under_way.origin);
+        Ok(record.filter(fits).map(|record| Begun { record, stage, trace, origin }))
     }
 
     /// Carries the plan out: hooks, objects, hooks.

@@ -71,6 +71,16 @@ pub enum Error {
         /// The other one.
         second: String,
     },
+    /// Two actions of one name.
+    #[error("action `{name}` is rendered twice, by {first} and by {second}")]
+    ActionTwice {
+        /// Its name.
+        name: String,
+        /// The template that comes first in install order.
+        first: String,
+        /// The other one.
+        second: String,
+    },
     /// An annotation of a rendered object that says what there is not.
     #[error("{path}: {what}: {fault}")]
     Placement {

@@ -45,7 +45,15 @@ pub const FINALIZER: &str = "helm.sdk.operatorframework.io/uninstall-release";
 /// Finalizer that older operators wrote; it is honoured and removed.
 pub const LEGACY_FINALIZER: &str = "uninstall-helm-release";
 
-/// Prefix of our own annotations on rendered objects; none of them is ever sent.
+/// Annotation of a resource: how far the actions of its chart are.
+pub const ACTIONS: &str = "chart-operator.dev/actions";
+/// Annotation of the Job of an action, and of its Pods: which try it is, from 1.
+pub const ATTEMPT: &str = "chart-operator.dev/attempt";
+
+/// Annotation of the Job of an action that does not run when its phase is entered: when else.
+pub const ON: &str = "chart-operator.dev/on";
+
+/// Prefix of our own annotations on rendered objects; none that is rendered is ever sent.
 pub const OURS: &str = "chart-operator.dev/";
 
 /// Annotation of a hook: its events, comma-separated.

@@ -5,6 +5,7 @@
 //! Order of work, from text to writes: [`manifest`] sorts rendered files into hooks and objects as Helm v4.3.1 does,
 //! [`prepare`] turns an object into what is sent, [`plan`] compares with what was observed.
 
+pub mod action;
 pub mod applyset;
 pub mod contention;
 mod error;

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::policy::{Collision, Policy};
+use crate::release::action::{Action, On, Retry};
 use crate::release::labels::OURS;
 
 /// What is done with an object.
@@ -18,23 +19,27 @@ pub enum Mode {
     Observe,
     /// It is a partial object that is merged into one that exists, and never owned.
     Patch,
+    /// It is a Job that runs once.
+    Action,
 }
 
 impl Mode {
-    /// As the annotation says it.
+    /// As the annotation says it, and status files read it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Manage => "manage",
             Self::Observe => "observe",
             Self::Patch => "patch",
+            Self::Action => "action",
         }
     }
 
-    const ALL: [Self; 3] = [Self::Manage, Self::Observe, Self::Patch];
+    /// Those that the annotation may say; an action has one of its own.
+    const SAID: [Self; 3] = [Self::Manage, Self::Observe, Self::Patch];
 }
 
 /// Where an object has its place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placement {
     /// Index of its phase among those of the policy.
     pub phase: usize,
@@ -42,6 +47,8 @@ pub struct Placement {
     pub mode: Mode,
     /// What it may take over, if that is another than what the policy says.
     pub collision: Option<Collision>,
+    /// The action that it is, if it is one.
+    pub action: Option<Action>,
 }
 
 /// An annotation that says what there is not.
@@ -68,25 +75,42 @@ const OF_POLICIES: [&str; 6] = ["phase", "mode", "action", "on", "retry", "colli
 /// Reads the place of an object from our annotations on it, which are given without their prefix.
 ///
 /// # Errors
-/// A phase that the policy does not have, another mode or collision than there are, or an action, which is not carried
-/// out.
+/// A phase that the policy does not have, another value than there are, or annotations that exclude each other.
 pub fn placement(directives: &BTreeMap<String, String>, policy: &Policy) -> Result<Placement, Fault> {
     let said = |name: &str| directives.get(name).map(String::as_str);
-    if let Some(annotation) = ["action", "on", "retry"].into_iter().find(|name| said(name).is_some()) {
-        return Err(fault(annotation, said(annotation), "none: actions are not carried out".to_owned()));
-    }
+    let action = action(directives)?;
     let phase = policy.phase(said("phase")).ok_or_else(|| {
         let phases = policy.phases.iter().map(|phase| format!("`{phase}`")).collect::<Vec<_>>().join(", ");
         fault("phase", said("phase"), phases)
     })?;
-    let mode = said("mode")
-        .map_or_else(|| Some(Mode::default()), |found| Mode::ALL.into_iter().find(|mode| mode.name() == found));
+    let unsaid = if action.is_some() { Mode::Action } else { Mode::default() };
+    let mode = said("mode").map_or(Some(unsaid), |found| Mode::SAID.into_iter().find(|mode| mode.name() == found));
     let mode = mode.ok_or_else(|| fault("mode", said("mode"), "`manage`, `observe` or `patch`".to_owned()))?;
     let collision = said("collision").map(|found| {
         let expected = || "`Prevent`, `IfNoController` or `Force`".to_owned();
         found.parse().map_err(|_unknown| fault("collision", Some(found), expected()))
     });
-    Ok(Placement { phase, mode, collision: collision.transpose()? })
+    Ok(Placement { phase, mode, collision: collision.transpose()?, action })
+}
+
+/// The action that an object is.
+fn action(directives: &BTreeMap<String, String>) -> Result<Option<Action>, Fault> {
+    let said = |name: &str| directives.get(name).map(String::as_str);
+    let Some(name) = said("action") else {
+        let vain = ["on", "retry"].into_iter().find(|name| said(name).is_some());
+        return vain.map_or(Ok(None), |name| Err(fault(name, said(name), "none without `action`".to_owned())));
+    };
+    if let Some(vain) = ["mode", "collision"].into_iter().find(|name| said(name).is_some()) {
+        return Err(fault(vain, said(vain), "none beside `action`".to_owned()));
+    }
+    if name.is_empty() {
+        return Err(fault("action", Some(name), "a name".to_owned()));
+    }
+    let on = said("on").map_or_else(|| Some(On::default()), On::named);
+    let on = on.ok_or_else(|| fault("on", said("on"), "`apply` or `pre-delete`".to_owned()))?;
+    let retry = said("retry")
+        .map(|found| Retry::read(found).ok_or_else(|| fault("retry", Some(found), Retry::EXPECTED.to_owned())));
+    Ok(Some(Action { name: name.to_owned(), on, retry: retry.transpose()? }))
 }
 
 /// What is wrong with an annotation of ours whatever stands beside it, in a chart with a policy. Which phases there are, only
@@ -95,7 +119,11 @@ pub fn by_itself(annotation: &str, found: &str) -> Option<Fault> {
     if annotation == "phase" {
         return None;
     }
-    placement(&BTreeMap::from([(annotation.to_owned(), found.to_owned())]), &Policy::default()).err()
+    let mut said = BTreeMap::from([(annotation.to_owned(), found.to_owned())]);
+    if matches!(annotation, "on" | "retry") {
+        said.insert("action".to_owned(), "any".to_owned());
+    }
+    placement(&said, &Policy::default()).err()
 }
 
 /// The first annotation that only a chart with a policy understands.
@@ -124,30 +152,70 @@ mod tests {
     fn an_object_is_managed_in_the_first_phase_unless_it_says_otherwise() {
         let policy = policy("phases: [a, b]");
         let place = |pairs: &[(&str, &str)]| placement(&said(pairs), &policy).unwrap();
-        assert_eq!(place(&[]), Placement { phase: 0, mode: Mode::Manage, collision: None });
+        assert_eq!(place(&[]), Placement { phase: 0, mode: Mode::Manage, collision: None, action: None });
         let all = place(&[("phase", "b"), ("mode", "patch"), ("collision", "Force")]);
-        assert_eq!(all, Placement { phase: 1, mode: Mode::Patch, collision: Some(Collision::Force) });
+        let collision = Some(Collision::Force);
+        assert_eq!(all, Placement { phase: 1, mode: Mode::Patch, collision, action: None });
+    }
+
+    #[test]
+    fn an_action_says_when_it_runs_and_when_it_is_tried_again() {
+        let policy = policy("phases: [a, b]");
+        let place = |pairs: &[(&str, &str)]| placement(&said(pairs), &policy).unwrap();
+        let found = place(&[("phase", "b"), ("action", "load")]);
+        assert_eq!((found.phase, found.mode), (1, Mode::Action));
+        assert_eq!(found.action, Some(Action { name: "load".to_owned(), on: On::Apply, retry: None }));
+        let found =
+            place(&[("action", "drop"), ("on", "pre-delete"), ("retry", "{after: 1m, max: 2}")]).action.unwrap();
+        assert_eq!((found.on, found.retry), (On::PreDelete, Retry::read("{after: 1m, max: 2}")));
+        assert!(found.retry.is_some());
+    }
+
+    #[test]
+    fn what_an_annotation_says_by_itself_is_known_wherever_it_stands() {
+        for (annotation, found, is_wrong) in [
+            ("phase", "any", false),
+            ("on", "pre-delete", false),
+            ("on", "delete", true),
+            ("retry", "10s", false),
+            ("retry", "10", true),
+            ("action", "x", false),
+            ("action", "", true),
+            ("mode", "action", true),
+        ] {
+            assert_eq!(by_itself(annotation, found).is_some(), is_wrong, "{annotation}: {found}");
+        }
     }
 
     #[test]
     fn what_there_is_not_is_refused_with_what_there_is() {
         let policy = policy("phases: [a, b]");
-        for (pair, expected) in [
-            (("phase", "c"), "annotation `chart-operator.dev/phase`: expected `a`, `b`, found `c`"),
+        for (pairs, expected) in [
+            (&[("phase", "c")][..], "annotation `chart-operator.dev/phase`: expected `a`, `b`, found `c`"),
             (
-                ("mode", "Patch"),
+                &[("mode", "Patch")],
                 "annotation `chart-operator.dev/mode`: expected `manage`, `observe` or `patch`, found `Patch`",
             ),
             (
-                ("collision", "Never"),
+                &[("collision", "Never")],
                 "annotation `chart-operator.dev/collision`: expected `Prevent`, `IfNoController` or `Force`, found `Never`",
             ),
+            (&[("on", "apply")], "annotation `chart-operator.dev/on`: expected none without `action`, found `apply`"),
             (
-                ("action", "x"),
-                "annotation `chart-operator.dev/action`: expected none: actions are not carried out, found `x`",
+                &[("action", "x"), ("mode", "patch")],
+                "annotation `chart-operator.dev/mode`: expected none beside `action`, found `patch`",
+            ),
+            (
+                &[("action", "x"), ("on", "delete")],
+                "annotation `chart-operator.dev/on`: expected `apply` or `pre-delete`, found `delete`",
+            ),
+            (
+                &[("action", "x"), ("retry", "often")],
+                "annotation `chart-operator.dev/retry`: expected a duration such as `10s`, or `{after: 10s, max: 3}`, \
+                 found `often`",
             ),
         ] {
-            assert_eq!(placement(&said(&[pair]), &policy).unwrap_err().to_string(), expected);
+            assert_eq!(placement(&said(pairs), &policy).unwrap_err().to_string(), expected);
         }
     }
 

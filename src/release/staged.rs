@@ -6,6 +6,7 @@ use std::sync::Arc;
 use serde_json::Map;
 
 use crate::policy::{Collision, Policy};
+use crate::release::action::{Action, On, job};
 use crate::release::manifest::Object;
 use crate::release::mode::{Fault, Mode, Placement, of_policy, placement};
 use crate::release::prepare::{self, Context, Prepared, ScopeOf, Warning, directives};
@@ -35,6 +36,8 @@ pub enum Task {
     Observe,
     /// This is merged into it.
     Patch(Json),
+    /// It is created, and runs once.
+    Act(Action, Arc<Prepared>),
 }
 
 impl Item {
@@ -49,6 +52,20 @@ impl Item {
             Task::Manage(_) => Mode::Manage,
             Task::Observe => Mode::Observe,
             Task::Patch(_) => Mode::Patch,
+            Task::Act(..) => Mode::Action,
+        }
+    }
+
+    /// Whether it is an action that runs then.
+    pub fn runs_on(&self, on: On) -> bool {
+        self.action().is_some_and(|(action, _)| action.on == on)
+    }
+
+    /// The action that it is, with its Job.
+    pub fn action(&self) -> Option<(&Action, &Arc<Prepared>)> {
+        match &self.task {
+            Task::Act(action, job) => Some((action, job)),
+            Task::Manage(_) | Task::Observe | Task::Patch(_) => None,
         }
     }
 }
@@ -65,6 +82,11 @@ pub struct Staged {
 }
 
 impl Staged {
+    /// The Jobs among `items` that run then.
+    pub fn actions(items: &[Item], on: On) -> impl Iterator<Item = &Arc<Prepared>> {
+        items.iter().filter_map(Item::action).filter(move |(action, _)| action.on == on).map(|(_, job)| job)
+    }
+
     /// Those of `items` that are applied.
     pub fn managed(items: &[Item]) -> impl Iterator<Item = &Arc<Prepared>> {
         items.iter().filter_map(|item| match &item.task {
@@ -77,7 +99,7 @@ impl Staged {
 /// Gives each rendered object its place.
 ///
 /// # Errors
-/// As [`prepare::objects`], or if an annotation of an object says what there is not.
+/// As [`prepare::objects`], or if an annotation of an object says what there is not, or two actions have one name.
 pub fn stage(rendered: Vec<Object>, policy: &Policy, context: &Context, scope: ScopeOf<'_>) -> Result<Staged, Error> {
     let mut places = Vec::with_capacity(rendered.len());
     for object in &rendered {
@@ -86,7 +108,8 @@ pub fn stage(rendered: Vec<Object>, policy: &Policy, context: &Context, scope: S
     let mut managed = Vec::new();
     let mut partial = Vec::new();
     for (at, (object, place)) in rendered.into_iter().zip(&places).enumerate() {
-        if place.mode == Mode::Manage { managed.push((at, object)) } else { partial.push((at, object)) }
+        let is_sent = matches!(place.mode, Mode::Manage | Mode::Action);
+        if is_sent { managed.push((at, object)) } else { partial.push((at, object)) }
     }
     let (order, managed): (Vec<_>, Vec<_>) = managed.into_iter().unzip();
     let preparation = prepare::objects(managed, context, scope)?;
@@ -103,10 +126,14 @@ pub fn stage(rendered: Vec<Object>, policy: &Policy, context: &Context, scope: S
         if place.mode == Mode::Observe {
             item.task = Task::Observe;
         }
+        if let (Some(action), Task::Manage(object)) = (place.action, &item.task) {
+            item.task = Task::Act(action, Arc::new(job::with_defaults(Prepared::clone(object))));
+        }
         staged.collisions.extend(place.collision.map(|collision| (item.id.clone(), collision)));
         staged.items.push(item);
     }
     refuse_twins(&staged.items)?;
+    refuse_namesakes(&staged.items)?;
     Ok(staged)
 }
 
@@ -115,7 +142,13 @@ pub fn stage(rendered: Vec<Object>, policy: &Policy, context: &Context, scope: S
 /// # Errors
 /// If an annotation of it says what there is not.
 pub fn place_of(object: &Object, policy: &Policy) -> Result<Placement, Error> {
-    placement(&directives(&object.body), policy).map_err(|fault| faulty(object, fault))
+    let place = placement(&directives(&object.body), policy).map_err(|fault| faulty(object, fault))?;
+    if let Some(action) = place.action.as_ref().filter(|_| (&*object.gvk.group, &*object.gvk.kind) != ("batch", "Job"))
+    {
+        let expected = format!("none on `{}`: an action is a Job", object.gvk.kind);
+        return Err(faulty(object, Fault { annotation: "action", found: action.name.clone(), expected }));
+    }
+    Ok(place)
 }
 
 /// Checks an object of a chart without a policy.
@@ -169,6 +202,18 @@ fn refuse_twins(items: &[Item]) -> Result<(), Error> {
         if let Some(first) = sources.insert(&item.id, &item.source) {
             let (first, second) = (first.clone(), item.source.clone());
             return Err(Error::RenderedTwice { id: Box::new(item.id.clone()), first, second });
+        }
+    }
+    Ok(())
+}
+
+/// What is known of an action is known by its name.
+fn refuse_namesakes(items: &[Item]) -> Result<(), Error> {
+    let mut sources = BTreeMap::new();
+    for (item, name) in items.iter().filter_map(|item| Some((item, &item.action()?.0.name))) {
+        if let Some(first) = sources.insert(name, &item.source) {
+            let (first, second) = (first.clone(), item.source.clone());
+            return Err(Error::ActionTwice { name: name.clone(), first, second });
         }
     }
     Ok(())

@@ -14,6 +14,8 @@ const ADDED: [Condition; 4] = [Condition::Ready, Condition::Reconciling, Conditi
 /// type; `lastTransitionTime` changes with the status alone, and with it, or with the reason, comes an event.
 pub fn complete(old: Option<&Json>, given: &Json, outcome: &Outcome, occasion: &Occasion) -> Report {
     let mut status = given.as_object().cloned().unwrap_or_default();
+    // The API server keeps none: they would be written again and again.
+    drop_nulls(&mut status);
     let own = separate(old, outcome, occasion);
     let mut merge = Merge { old: conditions(old), occasion, items: Vec::new(), transitions: Vec::new() };
     for condition in status.get("conditions").and_then(Json::as_array).into_iter().flatten() {
@@ -32,6 +34,17 @@ pub fn complete(old: Option<&Json>, given: &Json, outcome: &Outcome, occasion: &
     let Merge { items, transitions, .. } = merge;
     status.insert("conditions".to_owned(), Json::Array(items));
     Report { status: Json::Object(status), transitions: merged(transitions) }
+}
+
+fn drop_nulls(fields: &mut Map<String, Json>) {
+    fields.retain(|_, value| !value.is_null());
+    for value in fields.values_mut() {
+        match value {
+            Json::Object(fields) => drop_nulls(fields),
+            Json::Array(items) => items.iter_mut().filter_map(Json::as_object_mut).for_each(drop_nulls),
+            _ => {}
+        }
+    }
 }
 
 /// Conditions on their way into a status.
@@ -133,6 +146,9 @@ mod tests {
     fn the_file_is_the_status_and_what_it_no_longer_says_goes() {
         let old = json!({"phase": "Old", "gone": 1, "conditions": [{"type": "Mine", "status": "True"}]});
         let given = json!({"phase": "New", "conditions": [{"type": "Available", "status": "True", "reason": "Up"}]});
+        let nulls = json!({"none": null, "some": {"none": null, "list": [{"none": null, "a": 1}, null]}});
+        let report = complete(None, &nulls, &applied(), &occasion(EARLY, None));
+        assert_eq!((report.status.get("none"), &report.status["some"]), (None, &json!({"list": [{"a": 1}, null]})));
         let report = complete(Some(&old), &given, &applied(), &occasion(EARLY, Some(3)));
         assert_eq!((&report.status["phase"], report.status.get("gone")), (&json!("New"), None));
         assert_eq!(types(&report), ["Available=True", "Ready=True"]);

@@ -71,8 +71,7 @@ impl Picture {
         match (&self.failed, &self.waiting, self.phase()) {
             (None, Some((reason, message)), _) if message.is_empty() => reason.clone(),
             (Some((_, message)), ..) | (None, Some((_, message)), _) => message.clone(),
-            (None, None, Some(phase)) if phase.name.is_empty() => phase.message.clone(),
-            (None, None, Some(phase)) => format!("phase `{}`: {}", phase.name, phase.message),
+            (None, None, Some(phase)) => phase.told(),
             (None, None, None) => String::new(),
         }
     }
@@ -97,6 +96,12 @@ impl Picture {
 }
 
 impl Phase {
+    /// Why it is not ready, with its name, if it has one.
+    pub fn told(&self) -> String {
+        let Self { name, message, .. } = self;
+        if name.is_empty() { message.clone() } else { format!("phase `{name}`: {message}") }
+    }
+
     fn to_json(&self) -> Json {
         let Self { name, entered, ready, message } = self;
         json!({"name": name, "entered": entered.map(seconds), "ready": ready, "message": message})

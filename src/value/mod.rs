@@ -15,6 +15,7 @@ mod map;
 pub mod meter;
 mod number;
 mod object;
+pub mod period;
 mod print;
 mod quote;
 pub mod reads;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use crate::diagnostic::Place;
+use crate::value::period;
 use crate::watches::fields::{Field, Findings};
-use crate::watches::{duration, shape};
+use crate::watches::shape;
 use crate::yaml::NodeValue;
 
 /// How deep templates, blocks and parentheses can be open at most: what the stacks of renders are made for.
@@ -100,7 +101,7 @@ fn quantity(text: &str) -> Option<u64> {
 
 fn time(field: Option<Field<'_>>, findings: &mut Findings) -> Option<Duration> {
     let field = field?;
-    let time = field.value.as_str().and_then(|text| duration::parse(text).ok()).filter(|time| !time.is_zero());
+    let time = field.value.as_str().and_then(|text| period::parse(text).ok()).filter(|time| !time.is_zero());
     if time.is_none() {
         fault(field, "a duration", "write for instance `500ms`, `30s` or `1m30s`", findings);
     }

@@ -9,7 +9,6 @@
 
 mod budget;
 mod crds;
-pub mod duration;
 mod fields;
 mod labels;
 pub mod lookup;

@@ -8,10 +8,11 @@ use std::time::Duration;
 use serde_json::{Map, Value as Json};
 
 use crate::diagnostic::{Diagnostic, Place, Severity, Source};
+use crate::value::period;
 use crate::values::strvals;
 use crate::watches::fields::{Entry, Field, Fields, Findings};
 use crate::watches::{
-    DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, crds, duration, labels, lookup, rules, shape,
+    DEFAULT_HISTORY, Gvk, Places, Selector, Watch, Watches, budget, crds, labels, lookup, rules, shape,
 };
 use crate::yaml::{self, Node, Numbers};
 
@@ -224,7 +225,7 @@ fn reconcile_period(field: Option<Field<'_>>, findings: &mut Findings) -> Option
         findings.fault_with(field.value.place, message, "write its unit, for instance `30s` or `1m0s`");
         return None;
     };
-    match duration::parse(text) {
+    match period::parse(text) {
         Ok(period) => Some(period).filter(|period| !period.is_zero()),
         Err(error) => {
             let hint = "write for instance `30s`, `1m0s` or `1.5h`";

@@ -8,6 +8,8 @@ use std::rc::Rc;
 use chart_operator::chart::{Chart, File, load};
 use chart_operator::functions::Selection;
 use chart_operator::policy::{Collision, Policy};
+use chart_operator::release::action::{On, Retry};
+use chart_operator::release::labels;
 use chart_operator::release::manifest;
 use chart_operator::release::mode::Mode;
 use chart_operator::release::prepare::{Context as Release, Owner};
@@ -98,14 +100,18 @@ fn chart(files: &Files) -> Chart {
 }
 
 fn render<T>(files: &Files, act: impl FnOnce(&Compiled, Inputs<'_>) -> T) -> T {
-    let chart = chart(files);
-    let release =
-        ReleaseInfo { name: "shop".into(), namespace: "market".into(), revision: 1, operation: Operation::Install };
     let resource = json!({
         "apiVersion": "example.com/v1", "kind": "Shop", "spec": {},
         "metadata": {"name": "shop", "namespace": "market", "uid": "u", "creationTimestamp": MADE},
     });
-    let (context, capabilities) = (Context::new(&resource, "operators"), Capabilities::default());
+    render_of(files, &resource, act)
+}
+
+fn render_of<T>(files: &Files, resource: &Json, act: impl FnOnce(&Compiled, Inputs<'_>) -> T) -> T {
+    let chart = chart(files);
+    let release =
+        ReleaseInfo { name: "shop".into(), namespace: "market".into(), revision: 1, operation: Operation::Install };
+    let (context, capabilities) = (Context::new(resource, "operators"), Capabilities::default());
     let inputs = Inputs {
         values: &chart.values,
         release: &release,
@@ -129,7 +135,11 @@ fn policy(files: &Files) -> Policy {
 fn staged(files: &Files, cluster: Cluster) -> Staged {
     let rendered = templates(files, cluster).0.unwrap();
     let objects = manifest::sort(&rendered.files).unwrap().objects().unwrap();
-    let release = Release {
+    stage(objects, &policy(files), &release(), &scope::builtin).unwrap()
+}
+
+fn release() -> Release {
+    Release {
         release: ReleaseId { namespace: "market".to_owned(), name: "shop".to_owned() },
         chart: "shop".to_owned(),
         owner: Owner {
@@ -140,8 +150,7 @@ fn staged(files: &Files, cluster: Cluster) -> Staged {
         },
         part_of: "applyset-x".to_owned(),
         recorded: true,
-    };
-    stage(objects, &policy(files), &release, &scope::builtin).unwrap()
+    }
 }
 
 /// Kind, mode and phase of each object.
@@ -228,6 +237,34 @@ fn it_waits_for_a_node_and_the_trial_ends_in_its_instant() {
     assert_eq!(replicas(Cluster { now: "2026-01-31T00:00:00Z", ..EARLY }), 0);
 }
 
+#[test]
+fn the_schema_is_made_once_and_tried_again_until_the_database_is_there() {
+    let files = after("Jobs that run once");
+    let staged = staged(&files, EARLY);
+    let actions: Vec<_> = staged.items.iter().filter_map(Item::action).collect();
+    let [(action, job)] = actions.as_slice() else { panic!("{actions:?}") };
+    assert_eq!((&*action.name, action.on), ("schema", On::Apply));
+    assert_eq!(action.retry, Some(Retry { after: jiff::SignedDuration::from_secs(30), max: Some(20) }));
+    assert_eq!(
+        (&job.body["spec"]["activeDeadlineSeconds"], &job.body["spec"]["backoffLimit"]),
+        (&json!(600), &json!(0))
+    );
+    assert_eq!(job.id.name.len(), "shop-schema-01234567".len());
+    let section = GUIDE.split("\n## ").find(|section| section.starts_with("Jobs that run once\n")).unwrap();
+    assert!(section.contains(&format!("`{}`", labels::ACTIONS)) && section.contains(&format!("`{}`", labels::ATTEMPT)));
+}
+
+#[test]
+fn the_backup_is_made_before_the_shop_goes() {
+    let files = after("Jobs that run once");
+    let deleted = json!({"metadata": {"name": "shop", "namespace": "market", "deletionTimestamp": MADE, "creationTimestamp": MADE}});
+    let rendered = render_of(&files, &deleted, |compiled, inputs| traced(compiled, inputs, Rc::new(EARLY))).0.unwrap();
+    let objects = manifest::sort(&rendered.files).unwrap().objects().unwrap();
+    let staged = stage(objects, &policy(&files), &release(), &scope::builtin).unwrap();
+    let backup = staged.items.iter().find(|item| item.id.name == "shop-backup").unwrap();
+    assert_eq!((backup.runs_on(On::PreDelete), backup.phase), (true, 1));
+}
+
 /// What a pass came to, as it is told of the chart's own objects.
 fn picture(files: &Files, is_ready: bool) -> Picture {
     let objects = staged(files, EARLY).items.into_iter().map(|item| Object {
@@ -309,8 +346,7 @@ fn the_tables_name_every_field_of_the_outcome() {
     let named: Vec<_> =
         section.lines().filter_map(|line| line.strip_prefix("| `")?.split_once('`')).map(|(name, _)| name).collect();
     let told = picture(&after("The status"), true).to_json(&json!({}));
-    let fields: Vec<_> =
-        told.as_object().unwrap().keys().map(String::as_str).filter(|name| *name != "actions").collect();
+    let fields: Vec<_> = told.as_object().unwrap().keys().map(String::as_str).collect();
     for field in &fields {
         assert!(named.contains(field), "{field}");
     }

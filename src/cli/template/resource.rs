@@ -349,7 +349,7 @@ impl Document {
         let (mode, gvk) = (item.mode(), item.gvk());
         let Item { id, source, task, .. } = item;
         let mut body = match task {
-            Task::Manage(object) => return Self { source, mode, body: object.body.clone() },
+            Task::Manage(object) | Task::Act(_, object) => return Self { source, mode, body: object.body.clone() },
             Task::Patch(Json::Object(patch)) => patch,
             Task::Patch(_) | Task::Observe => Map::new(),
         };

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use clap::Command;
 
 use crate::cli::template::csv;
-use crate::watches::duration;
+use crate::value::period;
 
 /// What kind of value a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -349,8 +349,8 @@ fn checked(flag: Flag<'_>, value: &str) -> Result<Vec<String>, Error> {
         Kind::Pairs => pairs(value),
         Kind::Int => number(value, value.parse::<i64>().is_ok(), "ParseInt"),
         Kind::Float => number(value, value.parse::<f32>().is_ok(), "ParseFloat"),
-        Kind::Duration => match duration::parse(value) {
-            Ok(_) | Err(duration::Error::Negative(_)) => one(value),
+        Kind::Duration => match period::parse(value) {
+            Ok(_) | Err(period::Error::Negative(_)) => one(value),
             Err(error) => Err(error.to_string()),
         },
         Kind::Wait => match value {

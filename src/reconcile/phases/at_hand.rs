@@ -11,6 +11,7 @@ use crate::reconcile::context::Memo;
 use crate::reconcile::desire::{Desired, refused};
 use crate::reconcile::pass::{Cause, Failure, Pass, ServedKinds, log};
 use crate::reconcile::rendering::{context, parent};
+use crate::release::action::On;
 use crate::release::mode::Mode;
 use crate::release::operation::Operation;
 use crate::release::staged::{Item, Staged, stage};
@@ -43,6 +44,11 @@ impl AtHand {
         self.policy.phases.iter().map(String::as_str).collect()
     }
 
+    /// The Jobs that run then.
+    pub(crate) fn actions(&self, on: On) -> impl Iterator<Item = &Item> {
+        self.items.iter().filter(move |item| item.runs_on(on))
+    }
+
     /// The objects of a phase.
     pub(crate) fn of(&self, phase: usize) -> impl Iterator<Item = &Item> {
         self.items.iter().filter(move |item| item.phase == phase)
@@ -52,6 +58,9 @@ impl AtHand {
 impl Pass<'_> {
     /// The plan at hand; a new one where a render would give another.
     pub(crate) async fn at_hand(&self, memo: &Memo, inputs: Digest) -> Result<Arc<AtHand>, Failure> {
+        let mut terms = phased_terms(memo, inputs);
+        // What is rendered for a deletion is something else.
+        let inputs = if self.resource.is_deleting() { inputs.keyed(b"deleting") } else { inputs };
         let known = memo.at_hand.as_ref().filter(|known| known.inputs == inputs);
         if let Some(known) = known.filter(|_| !self.is_requested())
             && self.holds(&known.desired.trace, memo).await?
@@ -61,7 +70,6 @@ impl Pass<'_> {
         if let Some(refusal) = self.still_unrendered(memo, inputs).await? {
             return Err(Failure::Refused(refusal));
         }
-        let mut terms = phased_terms(memo, inputs);
         if let Some(before) = known.and_then(|known| known.desired.terms.as_ref()) {
             // What is made up by chance stays while the same is asked for.
             terms.chance = before.chance.clone();
@@ -94,8 +102,10 @@ impl Pass<'_> {
         for warning in warnings {
             log!(warn, self, "Rendered object changed", warning = warning.to_string());
         }
+        let on = if self.resource.is_deleting() { On::PreDelete } else { On::Apply };
         let plan = plan::Desired {
             objects: Staged::managed(&items).cloned().collect(),
+            actions: Staged::actions(&items, on).cloned().collect(),
             part_of: context.part_of,
             owner_uid: context.owner.uid,
             release: context.release,

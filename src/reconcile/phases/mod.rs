@@ -1,5 +1,6 @@
 //! A pass over a resource whose chart has a policy: render, check, phase by phase, status, commit.
 
+mod actions;
 mod at_hand;
 mod course;
 mod see;
@@ -9,6 +10,7 @@ mod walk;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::cluster::lookup::Lookup;
 use crate::reconcile::context::Memo;
@@ -18,7 +20,7 @@ use crate::reconcile::phases::walk::{Scene, Walk};
 use crate::reconcile::queue::Again;
 use crate::reconcile::record::Ended;
 use crate::reconcile::work::Work;
-use crate::release::plan::{self, Plan};
+use crate::release::plan::{self, Plan, Refused};
 use crate::release::{Digest, ObjectId};
 
 pub(crate) use at_hand::AtHand;
@@ -35,6 +37,13 @@ impl Pass<'_> {
     /// The pass.
     pub(crate) async fn run_phases(&self) -> Result<Again, Failure> {
         let memo = self.with_previous(self.recall().await?).await?;
+        match self.latched(&memo).await? {
+            Some(latched) => latched.go_through_phases(memo).await,
+            None => self.go_through_phases(memo).await,
+        }
+    }
+
+    async fn go_through_phases(&self, memo: Arc<Memo>) -> Result<Again, Failure> {
         if let Err(refusal) = self.check_annotations() {
             return self.report_halted(&memo, &refusal).await;
         }
@@ -66,7 +75,7 @@ impl Pass<'_> {
         let blind = self.look_beside(&mut memo, &at_hand, all_beside(at_hand.items.iter())).await?;
         memo.at_hand = Some(Arc::clone(&at_hand));
         let (mut plan, mut work) = self.plan_phases(&mut memo, &at_hand, &served, inputs).await?;
-        if owns(&at_hand.items, &plan) {
+        if owns(&at_hand.items, &plan) || self.entry.has_pre_delete() {
             self.claim(&at_hand.desired, &self.resource).await?;
             self.begin(&mut memo, &mut work, &at_hand.desired).await?;
         }
@@ -94,6 +103,10 @@ impl Pass<'_> {
         }
         self.prune_former(former.as_ref(), &at_hand.desired, &walk.outcome).await?;
         memo = self.remember_walk(memo, &at_hand, &walk);
+        if self.latch.is_some() && walk.acts.runs.have_failed() {
+            // Something newer waits, and need not wait any longer.
+            walk.within(Duration::ZERO);
+        }
         let revision = work.revision(&memo);
         let again = self.report_walk(&mut memo, &walk, revision).await?;
         if walk.picture.is_ready() {
@@ -112,10 +125,19 @@ impl Pass<'_> {
         inputs: Digest,
     ) -> Result<(Plan, Work), Failure> {
         let observed = self.observe(&at_hand.desired, served, memo).await?;
+        let taken = self.taken_jobs(at_hand).await?;
         let mut plan = match plan::plan(&observed, &at_hand.desired.plan) {
-            Ok(plan) => plan,
-            Err(refused) => {
+            Ok(plan) if taken.is_empty() => plan,
+            other => {
+                let others = other.err().into_iter().flat_map(|refused| refused.collisions);
+                let refused = Refused { collisions: others.chain(taken).collect() };
                 self.look_beside(memo, at_hand, collided(&refused, &at_hand.items)).await?;
+                for collision in &refused.collisions {
+                    if self.look_at(&collision.id).await?.is_none() {
+                        // It went before anybody watched it.
+                        return Err(Failure::Overtaken);
+                    }
+                }
                 return Err(self.collision(&refused));
             }
         };

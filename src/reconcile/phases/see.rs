@@ -117,7 +117,7 @@ pub(crate) fn beside(item: &Item) -> Lookup {
 
 /// What is looked at beside what templates look up, and beside what is ours.
 pub(crate) fn all_beside<'a>(items: impl Iterator<Item = &'a Item>) -> BTreeSet<Lookup> {
-    items.filter(|item| !matches!(item.task, Task::Manage(_))).map(beside).collect()
+    items.filter(|item| matches!(item.task, Task::Observe | Task::Patch(_))).map(beside).collect()
 }
 
 /// Objects that stand in the way of a plan.
@@ -128,5 +128,5 @@ pub(crate) fn collided(refused: &Refused, items: &[Item]) -> BTreeSet<Lookup> {
 
 /// Whether a plan writes to, or there is, anything that has to be taken down one day.
 pub(crate) fn owns(items: &[Item], plan: &Plan) -> bool {
-    items.iter().any(|item| matches!(item.task, Task::Manage(_))) || !plan.steps.is_empty()
+    items.iter().any(|item| matches!(item.task, Task::Manage(_) | Task::Act(..))) || !plan.steps.is_empty()
 }

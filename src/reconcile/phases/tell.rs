@@ -70,7 +70,8 @@ impl Pass<'_> {
         let step = self.failed_step(memo);
         if let Some((reason, message)) = &picture.failed {
             let (reason, message) = (*reason, message.clone());
-            return status::Outcome::Failed { step, reason, message, fate: status::Fate::WaitForUser };
+            let fate = if walk.retries { status::Fate::Retry } else { status::Fate::WaitForUser };
+            return status::Outcome::Failed { step, reason, message, fate };
         }
         if let Some((_, error)) = walk.outcome.failures.first_key_value() {
             let message = walk.outcome.message_of(error);
@@ -97,12 +98,18 @@ impl Pass<'_> {
         let outcome = if let Some(reason) = &refusal.wait {
             log!(debug, self, "Chart waits", reason = reason.as_str(), message = message.as_str());
             picture.waiting = Some((reason.clone(), message.clone()));
-            status::Outcome::Progressing { reason: Reason::Waiting, message }
+            let deleting = self.resource.is_deleting();
+            let reason = if deleting { Reason::TeardownBlocked } else { Reason::Waiting };
+            status::Outcome::Progressing { reason, message }
         } else {
             let (step, reason) = (step(memo, refusal.cause), reason_of(refusal.cause));
             self.tell_failure(step, &message);
             picture.failed = Some((reason, message.clone()));
-            status::Outcome::Failed { step, reason, message, fate: status::Fate::WaitForUser }
+            if self.resource.is_deleting() {
+                status::Outcome::Uninstalling { reason: Reason::TeardownBlocked, message }
+            } else {
+                status::Outcome::Failed { step, reason, message, fate: status::Fate::WaitForUser }
+            }
         };
         let mut memo = self.controller.memo(&self.key).map_or_else(|| memo.clone(), |memo| Memo::clone(&memo));
         self.report_picture(&mut memo, &picture, &outcome).await?;
@@ -175,7 +182,7 @@ impl Pass<'_> {
         if !self.entry.has_status() {
             return self.write_status(outcome).await;
         }
-        let picture = picture.to_json(&json!({}));
+        let picture = picture.to_json(&self.runs().to_json());
         let told = self.told(memo, &picture, outcome);
         if memo.told == Some(told) && self.tells_the_same(memo).await? {
             return Ok(());
@@ -199,7 +206,7 @@ impl Pass<'_> {
 
     /// Digest of what a status is made of, beside what its file asks for.
     fn told(&self, memo: &Memo, picture: &Json, outcome: &status::Outcome) -> Digest {
-        let occasion = (self.resource.generation(), self.drift(), self.requested());
+        let occasion = (self.generation(), self.drift(), self.requested());
         let terms = (self.inputs(), memo.revision(), memo.operation());
         Digest::of_json(&json!([picture, self.current().status(), format!("{outcome:?} {occasion:?} {terms:?}")]))
     }
@@ -257,6 +264,6 @@ fn own_words(status: &Json) -> Json {
 }
 
 /// How long it is until a time.
-fn until(time: Timestamp) -> Duration {
+pub(crate) fn until(time: Timestamp) -> Duration {
     Duration::try_from(time.duration_since(Timestamp::now())).unwrap_or_default()
 }

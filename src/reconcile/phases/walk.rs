@@ -12,12 +12,15 @@ use crate::reconcile::context::Memo;
 use crate::reconcile::hooks::{Held, POLL};
 use crate::reconcile::objects::Known;
 use crate::reconcile::pass::{Failure, Pass, ServedKinds};
+use crate::reconcile::phases::actions::Acts;
 use crate::reconcile::phases::at_hand::AtHand;
 use crate::reconcile::phases::course::Course;
 use crate::reconcile::queue::Again;
+use crate::release::action::{self, On, State};
 use crate::release::plan::{Plan, Step};
 use crate::release::staged::{Item, Task};
 use crate::release::{Gvk, ObjectId, prepare};
+use crate::status::Reason;
 use crate::status::picture::{Object, Phase, Picture};
 
 /// Between two looks for a kind that the chart itself defines.
@@ -42,6 +45,9 @@ pub(crate) struct Walk {
     pub(crate) again: Again,
     /// Objects that no label shows: what is observed, or patched.
     pub(crate) course: Course,
+    pub(crate) acts: Acts,
+    /// Whether what has failed is tried again.
+    pub(crate) retries: bool,
 }
 
 impl Walk {
@@ -51,13 +57,25 @@ impl Walk {
         let phases: Vec<_> = scene.at_hand.phases().iter().map(name).collect();
         let outcome = Outcome { applied: scene.memo.applied.clone(), ..Outcome::default() };
         let picture = Picture { phases, ..Picture::default() };
-        Self { outcome, picture, again: pass.later(), course }
+        Self { outcome, picture, again: pass.later(), course, acts: pass.acts(), retries: false }
     }
 
     fn not_ready(&mut self, phase: usize, message: String) {
         if let Some(phase) = self.picture.phases.get_mut(phase) {
             phase.message = message;
         }
+    }
+
+    /// UID of the Job of an action, and why that is not done.
+    fn judge_action(&self, item: &Item) -> (String, Option<String>) {
+        let run = self.acts.run_of(item);
+        let uid = run.map(|run| run.uid.clone()).unwrap_or_default();
+        if let Some(error) = self.outcome.failures.get(&item.id) {
+            return (uid, Some(error.message()));
+        }
+        // What runs when the resource is deleted keeps nothing from being ready.
+        let message = if item.runs_on(On::Apply) { action::not_ready(run) } else { None };
+        (uid, message)
     }
 
     /// What was not accepted is tried again.
@@ -89,6 +107,7 @@ impl Pass<'_> {
                 break;
             }
         }
+        self.forget_actions(scene.at_hand, &mut walk.acts.runs).await?;
         let mut judged: BTreeMap<_, _> =
             std::mem::take(&mut walk.picture.objects).into_iter().map(|object| (object.id.clone(), object)).collect();
         let known = self.as_known(&scene.at_hand.items);
@@ -134,24 +153,44 @@ impl Pass<'_> {
                 walk.outcome.failures.insert(item.id.clone(), error);
             }
         }
+        for item in scene.at_hand.of(phase).filter(|item| item.runs_on(On::Apply)) {
+            match self.bring_action(scene.at_hand, item, &mut walk.acts).await {
+                Ok(None) => {}
+                Ok(Some(time)) => walk.within(time),
+                Err(Failure::Call(error)) => drop(walk.outcome.failures.insert(item.id.clone(), error)),
+                Err(failure) => return Err(failure),
+            }
+        }
         walk.wait_for_failures();
         Ok(())
     }
 
     /// Whether all of a phase is ready; what is not, is told.
     async fn judge_phase(&self, scene: Scene<'_>, phase: usize, walk: &mut Walk) -> Result<bool, Failure> {
-        let mut first = None;
+        let (mut first, mut failed) = (None, None);
         let ours = self.context.objects.of(&self.set);
         for item in scene.at_hand.of(phase) {
             let (uid, message) = match &item.task {
                 Task::Manage(_) => self.judge_managed(scene, item, ours.get(&item.id), walk).await?,
                 Task::Observe | Task::Patch(_) => self.judge_seen(scene, item, walk).await?,
+                Task::Act(..) => walk.judge_action(item),
             };
             let object = object(item, uid, message);
-            if !object.ready && first.is_none() {
-                first = Some((item.id.clone(), object.message.clone()));
+            if !object.ready {
+                let cause = || (item.id.clone(), object.message.clone());
+                if let Some(run) = walk.acts.run_of(item).filter(|run| run.has_failed()) {
+                    let retries = run.state == State::Retrying;
+                    failed = failed.filter(|(_, known)| !known || retries).or_else(|| Some((cause(), retries)));
+                }
+                first = first.or_else(|| Some(cause()));
             }
             walk.picture.objects.push(object);
+        }
+        if let Some(((id, message), retries)) = failed {
+            walk.not_ready(phase, format!("{} {}: {message}", id.kind, id.name));
+            walk.picture.failed = Some((Reason::ActionFailed, walk.picture.message()));
+            walk.retries = retries;
+            return Ok(false);
         }
         let Some((id, message)) = first else {
             if let Some(phase) = walk.picture.phases.get_mut(phase) {

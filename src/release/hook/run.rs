@@ -52,7 +52,7 @@ fn text<'a>(object: &'a Json, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Json::as_str).unwrap_or_default()
 }
 
-fn job(object: &Json) -> State {
+pub(crate) fn job(object: &Json) -> State {
     let conditions = object.pointer("/status/conditions").and_then(Json::as_array).into_iter().flatten();
     let number = |pointer, default| object.pointer(pointer).and_then(Json::as_i64).unwrap_or(default);
     for condition in conditions.filter(|condition| condition["status"] == "True") {

@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::policy;
+use crate::release::action::job::Progress;
 use crate::release::hook::Event;
 use crate::release::order::{self, Wave};
 use crate::release::prepare::Prepared;
@@ -43,6 +44,8 @@ pub struct Live {
     pub keep: bool,
     /// Whether it has a `deletionTimestamp`.
     pub deleting: bool,
+    /// How far it is, if it is the Job of an action.
+    pub action: Option<Progress>,
 }
 
 /// An object under a desired name that is not known to be ours.
@@ -93,6 +96,8 @@ pub struct Applied {
 pub struct Desired {
     /// The objects in install order.
     pub objects: Vec<Arc<Prepared>>,
+    /// Jobs of actions: they are ours too, and neither compared nor sent again.
+    pub actions: Vec<Arc<Prepared>>,
     /// Id of the resource's ApplySet.
     pub part_of: String,
     /// The resource's uid.
@@ -412,6 +417,26 @@ fn own_state(live: &Live, applied: Option<&Applied>, object: &Prepared) -> State
     }
 }
 
+impl Desired {
+    /// Who has the object under the name of an action's Job, if that is not us: a Job is created and never taken over.
+    pub fn holder(&self, found: &Foreign) -> Option<Holder> {
+        let controls = |controller: &Controller| controller.uid == self.owner_uid;
+        if found
+            .part_of
+            .as_ref()
+            .map_or_else(|| found.controller.as_ref().is_some_and(controls), |set| *set == self.part_of)
+        {
+            return None;
+        }
+        Some(match (&found.part_of, &found.controller, &found.helm_release) {
+            (Some(other), ..) => Holder::ApplySet(other.clone()),
+            (None, Some(controller), _) => Holder::Controller(controller.clone()),
+            (None, None, Some(release)) => Holder::Helm(release.clone()),
+            (None, None, None) => Holder::Nobody,
+        })
+    }
+}
+
 /// What `id` may take over.
 fn allowed(desired: &Desired, id: &ObjectId) -> policy::Collision {
     desired.collisions.get(id).copied().unwrap_or(desired.collision)
@@ -461,6 +486,8 @@ fn prunes(observed: &Observed, desired: &Desired) -> Vec<Step> {
         .ours
         .iter()
         .filter(|(id, live)| !wanted.contains(id) && !wanted_uids.contains(live.uid.as_str()) && !live.deleting)
+        // An action is not cut off.
+        .filter(|(_, live)| live.action.is_none_or(|action| action.has_ended))
         .collect();
     unwanted.sort_by(|(a, _), (b, _)| order::uninstall(&a.kind, &b.kind));
     unwanted

@@ -22,6 +22,7 @@ fn prepared(id: &str, digest: &str) -> Arc<Prepared> {
 fn desired(ids: &[&str]) -> Desired {
     Desired {
         objects: ids.iter().map(|id| prepared(id, "desired")).collect(),
+        actions: Vec::new(),
         part_of: "us".into(),
         owner_uid: "owner".into(),
         release: release("demo"),
@@ -40,7 +41,7 @@ fn release(name: &str) -> ReleaseId {
 
 fn live(projection: Option<&str>) -> Live {
     let projection = projection.map(Digest::of);
-    Live { uid: "uid".into(), resource_version: "7".into(), projection, keep: false, deleting: false }
+    Live { uid: "uid".into(), resource_version: "7".into(), projection, keep: false, deleting: false, action: None }
 }
 
 fn applied(uid: &str, desired: &str) -> Applied {

@@ -437,7 +437,7 @@ where
 }
 
 /// Times as Go writes them: RFC 3339, and an empty string (Helm 3) or nothing (Helm 4) for none.
-mod time {
+pub(crate) mod time {
     use jiff::Timestamp;
     use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
 
@@ -445,14 +445,14 @@ mod time {
     const ZERO: &str = "0001-01-01T00:00:00Z";
 
     #[expect(clippy::ref_option, reason = "serde gives a reference")]
-    pub(super) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(time: &Option<Timestamp>, serializer: S) -> Result<S::Ok, S::Error> {
         match time {
             Some(time) => serializer.collect_str(time),
             None => serializer.serialize_str(""),
         }
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
         match Option::<String>::deserialize(deserializer)?.as_deref() {
             None | Some("" | ZERO) => Ok(None),
             Some(text) => text.parse().map(Some).map_err(D::Error::custom),

@@ -1,6 +1,7 @@
 //! Faults between the operator and the API server. A scenario runs once without them and then with one each: the end must be
 //! the same, nothing may have been created or deleted more often, and then nothing more is written.
 
+mod acting;
 mod phased;
 mod releases;
 mod server;

@@ -71,20 +71,17 @@ fn scenarios() -> Vec<Scenario> {
     ]
 }
 
-/// Ends Jobs as their controller does, those named `bad` with a failure.
+/// Ends Jobs as their controller does, those named `bad` with a failure, and those named `fails-once` when they are tried first.
 pub(crate) async fn end_jobs(namespace: Namespace) {
     loop {
         for job in namespace.api("Job").list(&ListParams::default()).await.map(|list| list.items).unwrap_or_default() {
             let name = job.metadata.name.unwrap_or_default();
+            let attempt = job.metadata.annotations.and_then(|all| all.get("chart-operator.dev/attempt").cloned());
+            let fails = name.ends_with("-bad") || (name.ends_with("-fails-once") && attempt.as_deref() == Some("1"));
             if job.data.pointer("/status/conditions").is_none() {
                 let params = PatchParams { field_manager: Some("jane".to_owned()), ..PatchParams::default() };
                 // It may be going.
-                drop(
-                    namespace
-                        .api("Job")
-                        .patch_status(&name, &params, &Patch::Merge(ended(!name.ends_with("-bad"))))
-                        .await,
-                );
+                drop(namespace.api("Job").patch_status(&name, &params, &Patch::Merge(ended(!fails))).await);
             }
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -40,6 +40,9 @@ fn comparable(namespace: &str, mut object: Json) -> Json {
         // Digests, of UIDs too.
         metadata["annotations"]["chart-operator.dev/applied"] = json!(null);
     }
+    if let Some(actions) = object.pointer_mut("/metadata/annotations/chart-operator.dev~1actions") {
+        *actions = serde_json::from_str(actions.as_str().unwrap()).unwrap();
+    }
     strip(&mut object);
     serde_json::from_str(&object.to_string().replace(namespace, "NAMESPACE")).unwrap()
 }
@@ -60,6 +63,8 @@ fn strip(value: &mut Json) {
                 "startTime",
                 "completionTime",
                 "lastProbeTime",
+                "started",
+                "completed",
                 "started_at",
                 "completed_at",
                 "controller-uid",

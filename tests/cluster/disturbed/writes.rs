@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use testbed::proxy::{Action, Fault, Refusal};
 
+use crate::disturbed::acting::acting;
 use crate::disturbed::phased::phased;
 use crate::disturbed::releases::releases;
 use crate::disturbed::{Reference, References, Run, references, try_cases};
@@ -124,4 +125,14 @@ async fn killed_at_any_write_of_phases_it_reaches_the_same_end() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn when_a_write_of_phases_or_its_answer_is_lost_it_reaches_the_same_end() {
     cut_at_every_write(phased().await, 6, &[Cut::Lost, Cut::AnswerLost]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn killed_at_any_write_of_actions_it_runs_none_twice_and_reaches_the_same_end() {
+    cut_at_every_write(acting().await, 8, &[Cut::KilledBefore, Cut::KilledAfter]).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn when_a_write_of_actions_or_its_answer_is_lost_it_runs_none_twice_and_reaches_the_same_end() {
+    cut_at_every_write(acting().await, 6, &[Cut::Lost, Cut::AnswerLost]).await;
 }

@@ -130,7 +130,21 @@ impl Namespace {
 
     /// Ends the Pod of a Job as a kubelet would; the Job's controller then ends the Job.
     pub(crate) async fn end_job(&self, job: &str, phase: &str) {
-        let status = Patch::Merge(json!({"status": {"phase": phase}}));
+        self.end_job_with(job, json!({"phase": phase})).await;
+    }
+
+    /// As [`Namespace::end_job`], with a termination message of its first container.
+    pub(crate) async fn end_job_saying(&self, job: &str, code: i32, message: &str) {
+        let phase = if code == 0 { "Succeeded" } else { "Failed" };
+        let terminated = json!({"exitCode": code, "message": message, "finishedAt": "2026-01-01T00:00:00Z"});
+        let container = json!({
+            "name": "main", "image": "", "imageID": "", "ready": false, "restartCount": 0, "state": {"terminated": terminated},
+        });
+        self.end_job_with(job, json!({"phase": phase, "containerStatuses": [container]})).await;
+    }
+
+    async fn end_job_with(&self, job: &str, status: Json) {
+        let status = Patch::Merge(json!({"status": status}));
         let ended = || async {
             // Of the Job that is there now: the Pod of one of the same name before it may still be leaving.
             let job = self.find("Job", job).await?;
