@@ -142,7 +142,12 @@ fn is_not_served(error: &watcher::Error) -> bool {
 fn report(source: &str, error: &watcher::Error, state: &watch::Sender<WatchState>) {
     let message = message(error);
     if !matches!(*state.borrow(), WatchState::Failing(_)) {
-        tracing::error!(target: "operator.watch", source, error = message, "Watch failed");
+        // "Too many requests" is said also while there is no storage yet for a kind that was defined a moment ago.
+        if answer(error).is_some_and(|status| status.code == 429) {
+            tracing::info!(target: "operator.watch", source, error = message, "Watch has to wait");
+        } else {
+            tracing::error!(target: "operator.watch", source, error = message, "Watch failed");
+        }
     }
     state.send_replace(WatchState::Failing(message));
 }
