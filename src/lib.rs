@@ -16,6 +16,7 @@ pub mod chart;
 pub mod cli;
 pub mod cluster;
 pub mod diagnostic;
+pub mod fetch;
 pub mod functions;
 pub mod health;
 pub mod metrics;

@@ -23,7 +23,28 @@ const LAYOUT: &str = "helm.sdk.operatorframework.io/v1";
 
 macro_rules! files {
     ($($path:literal <- $file:literal,)*) => { &[$(($path, include_str!(concat!("files/", $file)))),*] };
+    ($($path:literal,)*) => { &[$(($path, include_str!(concat!("../../", $path)))),*] };
 }
+
+/// The files of this repository, which is such a project, that are as they are in every project but for its name.
+const OURS: &[(&str, &str)] = files![
+    "config/default/manager_metrics_patch.yaml",
+    "config/default/metrics_service.yaml",
+    "config/manager/manager.yaml",
+    "config/network-policy/allow-metrics-traffic.yaml",
+    "config/network-policy/kustomization.yaml",
+    "config/prometheus/monitor.yaml",
+    "config/rbac/leader_election_role.yaml",
+    "config/rbac/leader_election_role_binding.yaml",
+    "config/rbac/metrics_auth_role.yaml",
+    "config/rbac/metrics_auth_role_binding.yaml",
+    "config/rbac/metrics_reader_role.yaml",
+    "config/rbac/role_binding.yaml",
+    "config/rbac/service_account.yaml",
+];
+
+/// What this repository's project is called.
+const OUR_NAME: &str = "chart-operator";
 
 /// Paths in a project, and what is there.
 const FILES: &[(&str, &str)] = files![
@@ -34,25 +55,12 @@ const FILES: &[(&str, &str)] = files![
     "PROJECT" <- "PROJECT",
     "config/crd/kustomization.yaml" <- "config/crd/kustomization.yaml",
     "config/default/kustomization.yaml" <- "config/default/kustomization.yaml",
-    "config/default/manager_metrics_patch.yaml" <- "config/default/manager_metrics_patch.yaml",
-    "config/default/metrics_service.yaml" <- "config/default/metrics_service.yaml",
     "config/manager/kustomization.yaml" <- "config/manager/kustomization.yaml",
-    "config/manager/manager.yaml" <- "config/manager/manager.yaml",
     "config/manifests/bases/@PROJECT@.clusterserviceversion.yaml" <- "config/manifests/bases/clusterserviceversion.yaml",
     "config/manifests/kustomization.yaml" <- "config/manifests/kustomization.yaml",
-    "config/network-policy/allow-metrics-traffic.yaml" <- "config/network-policy/allow-metrics-traffic.yaml",
-    "config/network-policy/kustomization.yaml" <- "config/network-policy/kustomization.yaml",
     "config/prometheus/kustomization.yaml" <- "config/prometheus/kustomization.yaml",
-    "config/prometheus/monitor.yaml" <- "config/prometheus/monitor.yaml",
     "config/rbac/kustomization.yaml" <- "config/rbac/kustomization.yaml",
-    "config/rbac/leader_election_role.yaml" <- "config/rbac/leader_election_role.yaml",
-    "config/rbac/leader_election_role_binding.yaml" <- "config/rbac/leader_election_role_binding.yaml",
-    "config/rbac/metrics_auth_role.yaml" <- "config/rbac/metrics_auth_role.yaml",
-    "config/rbac/metrics_auth_role_binding.yaml" <- "config/rbac/metrics_auth_role_binding.yaml",
-    "config/rbac/metrics_reader_role.yaml" <- "config/rbac/metrics_reader_role.yaml",
     "config/rbac/role.yaml" <- "config/rbac/role.yaml",
-    "config/rbac/role_binding.yaml" <- "config/rbac/role_binding.yaml",
-    "config/rbac/service_account.yaml" <- "config/rbac/service_account.yaml",
     "config/samples/kustomization.yaml" <- "config/samples/kustomization.yaml",
     "config/scorecard/bases/config.yaml" <- "config/scorecard/bases/config.yaml",
     "config/scorecard/kustomization.yaml" <- "config/scorecard/kustomization.yaml",
@@ -79,6 +87,9 @@ pub fn init(project: &Project, image: &str) -> Result<Tree, Error> {
         ("RULES", rules.trim_end()),
     ];
     let mut tree = Tree::default();
+    for (path, text) in OURS {
+        tree.create(*path, text.replace(OUR_NAME, &project.name).into_bytes());
+    }
     for (path, text) in FILES {
         tree.create(fill(path, &words), fill(text, &words).into_bytes());
     }

@@ -34,6 +34,8 @@ const OUTSIDE: &[(&str, Place)] = &[
     ("tokio_stream", Place::NotPure),
     ("futures", Place::NotPure),
     ("axum", Place::Only(&["server"])),
+    ("hyper", Place::Only(&["fetch"])),
+    ("hyper_util", Place::Only(&["fetch"])),
     ("notify", Place::Only(&["catalog"])),
     ("prometheus_client", Place::Only(&["metrics"])),
     ("tracing_subscriber", Place::Only(&["telemetry"])),

@@ -11,6 +11,7 @@ mod architecture;
 mod charts;
 mod cli;
 mod deployment;
+mod fetch;
 mod fuzz;
 mod guide;
 mod hostile;

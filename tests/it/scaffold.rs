@@ -10,7 +10,7 @@ use testbed::guard::Folder;
 const PROGRAM: &str = env!("CARGO_BIN_EXE_chart-operator");
 
 /// A chart with something for every part of a scaffold.
-const CHART: &[(&str, &str)] = &[
+pub(crate) const CHART: &[(&str, &str)] = &[
     (
         "Chart.yaml",
         "apiVersion: v2\nname: shop-floor\nversion: 1.2.3\nannotations:\n  chart-operator.dev/deliberate: \"yes\"\n",
@@ -28,7 +28,7 @@ const CHART: &[(&str, &str)] = &[
     ),
 ];
 
-fn write(directory: &Path, files: &[(&str, &str)]) {
+pub(crate) fn write(directory: &Path, files: &[(&str, &str)]) {
     for (file, text) in files {
         let path = directory.join(file);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -37,7 +37,7 @@ fn write(directory: &Path, files: &[(&str, &str)]) {
 }
 
 /// An empty directory for a project, with a chart beside it.
-fn place() -> Folder {
+pub(crate) fn place() -> Folder {
     let folder = Folder::new("chart-operator-scaffold-").unwrap();
     write(&folder.path().join("chart"), CHART);
     fs::create_dir(folder.path().join("project")).unwrap();
@@ -49,7 +49,7 @@ fn run(folder: &Folder, args: &[&str]) -> Output {
 }
 
 /// What it prints, which must go well.
-fn done(folder: &Folder, args: &[&str]) -> String {
+pub(crate) fn done(folder: &Folder, args: &[&str]) -> String {
     let output = run(folder, args);
     let told = String::from_utf8(output.stdout).unwrap() + &String::from_utf8(output.stderr).unwrap();
     assert!(output.status.success(), "{args:?}: {told}");
@@ -57,14 +57,14 @@ fn done(folder: &Folder, args: &[&str]) -> String {
 }
 
 /// What it says against it.
-fn refused(folder: &Folder, args: &[&str]) -> String {
+pub(crate) fn refused(folder: &Folder, args: &[&str]) -> String {
     let output = run(folder, args);
     assert_eq!(output.status.code(), Some(1), "{args:?}: {output:?}");
     String::from_utf8(output.stderr).unwrap()
 }
 
 /// Every file below a directory, by its path.
-fn files(directory: &Path) -> BTreeMap<String, String> {
+pub(crate) fn files(directory: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut waiting = vec![directory.to_owned()];
     while let Some(next) = waiting.pop() {
@@ -187,6 +187,11 @@ fn what_cannot_be_is_told_and_nothing_is_written() {
     for (args, want) in [
         (&["create", "api", "--kind=Shop"][..], "error: no project is here: `chart-operator init` begins one\n"),
         (&["init", "--group=shop"], "error: either --kind or --helm-chart need to be provided\n"),
+        (&["init", "--helm-chart-version=1"], "--helm-chart <CHART>"),
+        (
+            &["init", "--helm-chart=../chart", "--helm-chart-version=^2"],
+            "expected version `^2` of the chart `../chart`, found `1.2.3`",
+        ),
         (&["init", "--plugins=go"], "invalid value 'go'"),
         (&["init", "--project-name=A"], "caused by: `A` is no project name: expected at most 28 characters"),
         (&["init", "--domain=A"], "caused by: `A` is no domain"),
@@ -196,7 +201,7 @@ fn what_cannot_be_is_told_and_nothing_is_written() {
         (&["init", "--helm-chart=../none"], "unable to detect chart at"),
         (&["init", "--helm-chart=../text.tgz"], "does not appear to be a gzipped archive"),
         (&["init", "--helm-chart=../library"], "`library` is a library chart"),
-        (&["init", "--helm-chart=../needy"], "missing in charts/ directory: x"),
+        (&["init", "--helm-chart=../needy"], "`x` is not in the chart's `charts/`, and no URL tells where it is"),
         (&["init", "--helm-chart=../values"], "values.yaml"),
     ] {
         let told = refused(&folder, args);
