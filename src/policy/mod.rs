@@ -73,6 +73,11 @@ impl Policy {
         read::policy(text, path)
     }
 
+    /// Whether there are no probes: nothing is asked then of an object that is only patched.
+    pub fn asks_nothing(&self) -> bool {
+        self.probes.as_ref().is_none_or(|probes| probes.0.is_empty())
+    }
+
     /// The place of a phase in their order; the first where none is named, `None` where there is no such phase.
     pub fn phase(&self, name: Option<&str>) -> Option<usize> {
         let Some(name) = name else { return Some(0) };

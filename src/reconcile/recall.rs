@@ -250,7 +250,8 @@ mod tests {
         use Status::{Deployed, Failed as Broken, PendingRollback, PendingUpgrade, Superseded};
         let ours = || Some(annotation(&memo(), Digest::of("inputs")));
         let stage = Stage::first(Event::PreRollback);
-        let going = || Some(annotation_under_way(&memo(), Digest::of("inputs"), stage, &Trace::default(), Origin::default()));
+        let going =
+            || Some(annotation_under_way(&memo(), Digest::of("inputs"), stage, &Trace::default(), Origin::default()));
         let failed = |then| Some(annotation_failed("u1", Digest::of("bad"), &Failed { then, ..failed() }));
         for (name, first, last, running) in [
             ("between", Superseded, record(3, PendingRollback, going()), Some(1)),

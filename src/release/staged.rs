@@ -36,6 +36,8 @@ pub enum Task {
     Observe,
     /// This is merged into it.
     Patch(Json),
+    /// It only is not taken for one that is no longer rendered: a patch of nothing, and nothing is asked of it.
+    Spare,
     /// It is created, and runs once.
     Act(Action, Arc<Prepared>),
 }
@@ -51,7 +53,7 @@ impl Item {
         match self.task {
             Task::Manage(_) => Mode::Manage,
             Task::Observe => Mode::Observe,
-            Task::Patch(_) => Mode::Patch,
+            Task::Patch(_) | Task::Spare => Mode::Patch,
             Task::Act(..) => Mode::Action,
         }
     }
@@ -65,7 +67,7 @@ impl Item {
     pub fn action(&self) -> Option<(&Action, &Arc<Prepared>)> {
         match &self.task {
             Task::Act(action, job) => Some((action, job)),
-            Task::Manage(_) | Task::Observe | Task::Patch(_) => None,
+            Task::Manage(_) | Task::Observe | Task::Patch(_) | Task::Spare => None,
         }
     }
 }
@@ -126,6 +128,9 @@ pub fn stage(rendered: Vec<Object>, policy: &Policy, context: &Context, scope: S
         if place.mode == Mode::Observe {
             item.task = Task::Observe;
         }
+        if matches!(&item.task, Task::Patch(patch) if is_of_nothing(patch)) && policy.asks_nothing() {
+            item.task = Task::Spare;
+        }
         if let (Some(action), Task::Manage(object)) = (place.action, &item.task) {
             item.task = Task::Act(action, Arc::new(job::with_defaults(Prepared::clone(object))));
         }
@@ -185,6 +190,16 @@ fn partial_item(object: Object, context: &Context, scope: ScopeOf<'_>) -> Item {
     Item { id, version, phase: 0, source, task: Task::Patch(Json::Object(body)) }
 }
 
+/// Whether a patch names its object and nothing else.
+fn is_of_nothing(patch: &Json) -> bool {
+    let is_name = |(field, value): (&String, &Json)| match field.as_str() {
+        "apiVersion" | "kind" => true,
+        "metadata" => value.as_object().is_some_and(Map::is_empty),
+        _ => false,
+    };
+    patch.as_object().is_some_and(|fields| fields.iter().all(is_name))
+}
+
 /// Takes out what is ours, and what names the object.
 fn strip(metadata: &mut Map<String, Json>) {
     metadata.retain(|field, _| !matches!(field.as_str(), "name" | "namespace" | "uid" | "resourceVersion"));
@@ -217,4 +232,58 @@ fn refuse_namesakes(items: &[Item]) -> Result<(), Error> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::release::ReleaseId;
+    use crate::release::prepare::Owner;
+    use crate::release::scope::builtin;
+
+    fn context() -> Context {
+        Context {
+            release: ReleaseId { namespace: "n".into(), name: "web".into() },
+            chart: "demo".into(),
+            owner: Owner {
+                gvk: Gvk::new("example.com/v1", "Web"),
+                namespace: "n".into(),
+                name: "web".into(),
+                uid: "u".into(),
+            },
+            part_of: "applyset-x-v1".into(),
+            recorded: true,
+        }
+    }
+
+    #[test]
+    fn a_patch_of_nothing_is_looked_at_only_where_something_is_asked_of_its_object() {
+        let probes = "probes: [{probes: [{condition: {type: Ready, status: 'True'}}]}]";
+        for (policy, more, is_spared) in [
+            ("{}", json!({}), true),
+            ("probes: []", json!({}), true),
+            (probes, json!({}), false),
+            ("{}", json!({"data": {}}), false),
+            ("{}", json!({"metadata": {"annotations": {"chart-operator.dev/mode": "patch"}, "labels": {}}}), false),
+        ] {
+            let mut body = json!({
+                "apiVersion": "v1", "kind": "ConfigMap",
+                "metadata": {"name": "a", "annotations": {"chart-operator.dev/mode": "patch"}},
+            });
+            body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+            let object = Object {
+                path: "demo/templates/x.yaml".into(),
+                gvk: Gvk::new("v1", "ConfigMap"),
+                namespace: String::new(),
+                name: "a".into(),
+                body: body.as_object().unwrap().clone(),
+            };
+            let policy = Policy::read(policy, "operator/policy.yaml").unwrap();
+            let staged = stage(vec![object], &policy, &context(), &builtin).unwrap();
+            assert_eq!(staged.items[0].mode(), Mode::Patch);
+            assert_eq!(matches!(staged.items[0].task, Task::Spare), is_spared, "{body}");
+        }
+    }
 }

@@ -351,7 +351,7 @@ impl Document {
         let mut body = match task {
             Task::Manage(object) | Task::Act(_, object) => return Self { source, mode, body: object.body.clone() },
             Task::Patch(Json::Object(patch)) => patch,
-            Task::Patch(_) | Task::Observe => Map::new(),
+            Task::Patch(_) | Task::Observe | Task::Spare => Map::new(),
         };
         body.insert("apiVersion".to_owned(), gvk.api_version().into());
         body.insert("kind".to_owned(), gvk.kind.into());

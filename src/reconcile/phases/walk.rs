@@ -174,6 +174,7 @@ impl Pass<'_> {
                 Task::Manage(_) => self.judge_managed(scene, item, ours.get(&item.id), walk).await?,
                 Task::Observe | Task::Patch(_) => self.judge_seen(scene, item, walk).await?,
                 Task::Act(..) => walk.judge_action(item),
+                Task::Spare => (String::new(), None),
             };
             let object = object(item, uid, message);
             if !object.ready {
