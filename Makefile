@@ -51,7 +51,7 @@ fmt: ## Format the code
 lint: ## Check the format, and every lint without exception
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
-	$(CARGO) clippy --test cluster $(CARGO_FLAGS) -- -D warnings
+	$(CARGO) clippy --test cluster --test e2e $(CARGO_FLAGS) -- -D warnings
 
 .PHONY: docs
 docs: ## Build the documentation; a broken link fails
@@ -64,7 +64,7 @@ clean: ## Remove what was built
 ##@ Tests
 
 .PHONY: test
-test: lint test-unit test-cluster ## Everything that a change must pass; CI runs this
+test: lint test-unit test-cluster test-e2e-here ## Everything that a change must pass; CI runs this
 
 .PHONY: test-unit
 test-unit: ## Tests that need no cluster: units, architecture, golden files
@@ -76,6 +76,27 @@ test-cluster: ## Tests against a real kube-apiserver, which is built first if it
 	$(CARGO) run $(CARGO_FLAGS) --package testbed -- build
 	$(CARGO) test $(CARGO_FLAGS) --package testbed
 	$(CARGO) test $(CARGO_FLAGS) --test cluster
+
+.PHONY: test-e2e
+test-e2e: export RUST_TEST_THREADS = 64
+test-e2e: ## Tests on a real node, in containers: needs root, and Debian's containerd; BINARY takes the place of the tests' program
+	$(CARGO) build $(CARGO_FLAGS) --package testbed
+	$(TESTBED) build all
+	$(CARGO) test $(CARGO_FLAGS) --package testbed --test node
+	BINARY="$(abspath $(BINARY))" $(CARGO) test $(CARGO_FLAGS) --test e2e
+
+.PHONY: test-e2e-here
+test-e2e-here: ## The same where this machine can run a node, and a line that says why where it cannot
+	@if $(TESTBED) try; then $(MAKE) --no-print-directory test-e2e; else \
+	  echo "NOT RUN: the tests on a real node (\`make test-e2e\`), which this machine does not allow for the reason above"; fi
+
+.PHONY: packages
+packages: ## Install the Debian packages that a real node needs, where that is allowed
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
+	  { apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends \
+	    containerd runc containernetworking-plugins iptables iproute2; } > /dev/null || \
+	  echo "the packages of a real node could not be installed" >&2; \
+	else echo "the packages of a real node are not installed: this needs root and apt" >&2; fi
 
 .PHONY: test-long
 test-long: export TEST_LONG = 1
@@ -141,6 +162,20 @@ docker-push: ## Push it
 .PHONY: docker-buildx
 docker-buildx: ## Build it for several platforms, and push it
 	$(CONTAINER_TOOL) buildx build --push --platform=$(PLATFORMS) --tag $(IMG) .
+
+##@ A real node
+
+.PHONY: cluster-up
+cluster-up: ## Start a cluster with a real node, in a network namespace; needs root, and Debian's containerd, runc, containernetworking-plugins
+	$(TESTBED) up --real-node
+
+.PHONY: cluster-load
+cluster-load: ## Give it the images that `image` wrote
+	$(TESTBED) load target/image/operator.tar target/image/project.tar
+
+.PHONY: cluster-down
+cluster-down: ## Stop it
+	$(TESTBED) down
 
 ##@ Deployment
 

@@ -110,7 +110,7 @@ fn the_chart_deploys_what_the_bases_deploy() {
         });
         found.unwrap_or_else(|| panic!("no role {name}"))["rules"].clone()
     };
-    for role in ["leader-election-role", "metrics-auth-role", "metrics-reader", "manager-role"] {
+    for role in ["leader-election-role", "metrics-auth-role", "metrics-reader", "manager-role", "packages-role"] {
         let file = match role {
             "manager-role" => "role".to_owned(),
             "metrics-reader" => "metrics_reader_role".to_owned(),
@@ -245,6 +245,7 @@ fn the_charts_definitions_role_and_dashboard_are_those_of_the_bases() {
     for (link, target) in [
         ("crds", "config/crd/bases"),
         ("files/role.yaml", "config/rbac/role.yaml"),
+        ("files/packages_role.yaml", "config/rbac/packages_role.yaml"),
         ("files/alerts.yaml", "config/prometheus/alerts.yaml"),
         ("files/dashboard.json", "config/prometheus/dashboard.json"),
     ] {

@@ -72,17 +72,17 @@ impl Authority {
         self.sign(params)
     }
 
-    /// The certificate of the API server: loopback, the address of the Service `kubernetes`, and that Service's names.
+    /// The certificate of a server that is reached at these addresses and by these names.
     ///
     /// # Errors
     /// A name cannot stand in a certificate.
-    pub fn server(&self, service: Ipv4Addr) -> Result<Identity> {
-        let mut params = params("kube-apiserver");
-        for address in [Ipv4Addr::LOCALHOST, service] {
-            params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(address)));
+    pub fn server(&self, name: &str, addresses: &[Ipv4Addr], names: &[&str]) -> Result<Identity> {
+        let mut params = params(name);
+        for address in addresses {
+            params.subject_alt_names.push(SanType::IpAddress(IpAddr::V4(*address)));
         }
-        for name in ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"] {
-            params.subject_alt_names.push(SanType::DnsName(name.try_into()?));
+        for name in names {
+            params.subject_alt_names.push(SanType::DnsName((*name).try_into()?));
         }
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         self.sign(params)
@@ -127,7 +127,7 @@ mod tests {
         let authority = Authority::new().unwrap();
         let made = [
             authority.identity(),
-            authority.server([10, 96, 0, 1].into()).unwrap(),
+            authority.server("a", &[[10, 96, 0, 1].into()], &["localhost"]).unwrap(),
             authority.client("admin", &["system:masters"]).unwrap(),
             authority.client("admin", &["system:masters"]).unwrap(),
         ];
@@ -164,7 +164,7 @@ mod tests {
             assert!(client.contains(part), "{part}");
         }
         assert!(authority.client("jane", &["a", "b", "c"]).is_err());
-        let server = text(&authority.server([10, 96, 0, 1].into()).unwrap().certificate);
+        let server = text(&authority.server("a", &[], &["kubernetes.default.svc"]).unwrap().certificate);
         assert!(server.contains("kubernetes.default.svc"));
     }
 

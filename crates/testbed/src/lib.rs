@@ -6,7 +6,7 @@
 //! it, however violent, stops them again.
 //!
 //! Nothing here is simulated but what kwok plays, nodes and pods: see [`Options::kwok`]. Where a Pod has to run indeed,
-//! [`ControlPlane::run_images`] starts a program for it.
+//! [`ControlPlane::run_images`] starts a program for it, and [`node::Cluster`] has a real node, with containers.
 //!
 //! The operator links none of this. Errors are [`anyhow::Error`]: who starts a testbed reads them, nobody matches on them.
 //!
@@ -17,6 +17,7 @@
 //! | [`certificate`] | the certificate authority and what it signs |
 //! | [`kubeconfig`] | kubeconfig files |
 //! | [`guard`] | child processes that cannot outlive their parent |
+//! | [`node`] | a control plane with a real node: needs root and Debian's containerd |
 //! | [`port`] | free loopback ports, reserved between processes |
 //! | [`control_plane`] | starts, waits, stops |
 //! | [`audit`] | the API server's audit log, parsed and counted |
@@ -31,6 +32,7 @@ pub mod control_plane;
 pub mod guard;
 pub mod image;
 pub mod kubeconfig;
+pub mod node;
 pub mod port;
 pub mod program;
 pub mod progress;

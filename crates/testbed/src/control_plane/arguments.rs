@@ -1,15 +1,17 @@
 //! The command lines of the programs. Facts about the flags that are not obvious stand beside them.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use crate::control_plane::{Controllers, Options};
 
-/// Addresses of Services; nothing routes them.
+/// Addresses of Services; nothing routes them but a real node.
 const SERVICES: &str = "10.96.0.0/16";
 
 /// The files and ports that the command lines name.
 pub(crate) struct Layout {
     pub(crate) root: PathBuf,
+    pub(crate) address: Ipv4Addr,
     pub(crate) api_server: u16,
     pub(crate) etcd: u16,
     pub(crate) etcd_peer: u16,
@@ -41,7 +43,7 @@ impl Layout {
     }
 
     pub(crate) fn address(&self) -> String {
-        format!("https://127.0.0.1:{}", self.api_server)
+        format!("https://{}:{}", self.address, self.api_server)
     }
 
     fn etcd_address(&self) -> String {
@@ -74,14 +76,18 @@ pub(crate) fn etcd(layout: &Layout) -> Vec<String> {
 pub(crate) fn api_server(layout: &Layout, options: &Options) -> Vec<String> {
     let mut arguments = vec![
         format!("--etcd-servers={}", layout.etcd_address()),
-        "--bind-address=127.0.0.1".to_owned(),
-        "--advertise-address=127.0.0.1".to_owned(),
+        format!("--bind-address={}", layout.address),
+        format!("--advertise-address={}", layout.address),
         format!("--secure-port={}", layout.api_server),
-        // A loopback address cannot stand in Endpoints: the Service `kubernetes` has none.
-        "--endpoint-reconciler-type=none".to_owned(),
+        // A loopback address cannot stand in Endpoints: the Service `kubernetes` has none then.
+        format!("--endpoint-reconciler-type={}", if layout.address.is_loopback() { "none" } else { "lease" }),
         flag("tls-cert-file", &layout.pki("apiserver.crt")),
         flag("tls-private-key-file", &layout.pki("apiserver.key")),
         flag("client-ca-file", &layout.pki("ca.crt")),
+        flag("kubelet-client-certificate", &layout.pki("kubelet-client.crt")),
+        flag("kubelet-client-key", &layout.pki("kubelet-client.key")),
+        flag("kubelet-certificate-authority", &layout.pki("ca.crt")),
+        "--kubelet-preferred-address-types=InternalIP".to_owned(),
         "--authorization-mode=Node,RBAC".to_owned(),
         "--enable-admission-plugins=NodeRestriction".to_owned(),
         "--allow-privileged=true".to_owned(),

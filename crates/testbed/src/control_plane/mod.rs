@@ -28,6 +28,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const SHOWN: usize = 15;
 /// The address of the Service `kubernetes`.
 const SERVICE: Ipv4Addr = Ipv4Addr::new(10, 96, 0, 1);
+/// Its names, and that of this machine.
+const NAMES: [&str; 4] = ["localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc"];
 const STAGES: &str = include_str!("kwok.yaml");
 const AUDIT_POLICY: &str = include_str!("audit-policy.yaml");
 
@@ -56,6 +58,8 @@ pub struct Options {
     pub kwok: bool,
     /// Whether the API server writes down every request: [`ControlPlane::audit`].
     pub audit: bool,
+    /// The address of this machine by which nodes reach the API server; loopback where there are none.
+    pub address: Option<Ipv4Addr>,
     /// More flags for the API server.
     pub api_server_arguments: Vec<String>,
 }
@@ -82,7 +86,8 @@ impl ControlPlane {
         let folder = Folder::new("chart-operator-testbed-")?;
         let ports = [Port::reserve()?, Port::reserve()?, Port::reserve()?];
         let [api_server, etcd, etcd_peer] = ports.each_ref().map(Port::number);
-        let layout = Layout { root: folder.path().to_path_buf(), api_server, etcd, etcd_peer };
+        let address = options.address.unwrap_or(Ipv4Addr::LOCALHOST);
+        let layout = Layout { root: folder.path().to_path_buf(), address, api_server, etcd, etcd_peer };
         let authority = Authority::new()?;
         write_pki(&layout, &authority)?;
         let server = Server { address: layout.address(), authority: authority.identity().certificate };
@@ -147,9 +152,14 @@ impl ControlPlane {
         Ok(path)
     }
 
-    /// A certificate for a server on loopback that this control plane's clients trust.
-    pub(crate) fn serving_identity(&self) -> Result<Identity> {
-        self.authority.server(SERVICE)
+    /// A certificate for a server that this control plane's clients trust.
+    pub(crate) fn identity(&self, name: &str, addresses: &[Ipv4Addr], names: &[&str]) -> Result<Identity> {
+        self.authority.server(name, addresses, names)
+    }
+
+    /// The certificate of its authority, as PEM.
+    pub(crate) fn authority(&self) -> &str {
+        &self.server.authority
     }
 
     /// The audit log, nothing where none was asked for.
@@ -349,7 +359,9 @@ fn write_pki(layout: &Layout, authority: &Authority) -> Result<()> {
         write_private(&layout.pki(&format!("{name}.key")), &identity.key)
     };
     pair("ca", &authority.identity())?;
-    pair("apiserver", &authority.server(SERVICE)?)?;
+    let addresses = [Ipv4Addr::LOCALHOST, layout.address, SERVICE];
+    pair("apiserver", &authority.server("kube-apiserver", &addresses, &NAMES)?)?;
+    pair("kubelet-client", &authority.client("kube-apiserver-kubelet-client", &["system:masters"])?)?;
     let signing = SigningKey::new()?;
     write_private(&layout.pki("sa.key"), &signing.private)?;
     write_private(&layout.pki("sa.pub"), &signing.public)?;

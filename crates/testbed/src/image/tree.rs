@@ -238,8 +238,9 @@ fn run(command: &mut Command) -> Result<()> {
 pub fn packages_of(file: &Path) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for library in libraries(file)? {
-        let Ok(real) = library.canonicalize() else { continue };
-        let asked = Command::new("dpkg-query").arg("-S").arg(&real).output();
+        // Debian may know it by the path under / or by that under /usr.
+        let paths = [library.canonicalize().unwrap_or_else(|_| library.clone()), library];
+        let asked = Command::new("dpkg-query").arg("-S").args(paths).output();
         let Ok(owner) = asked else { return Ok(Vec::new()) };
         let text = String::from_utf8_lossy(&owner.stdout).into_owned();
         let Some(name) = text.split(": ").next().filter(|name| !name.is_empty()) else { continue };

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -122,7 +123,7 @@ impl ControlPlane {
         let address = format!("127.0.0.1:{}", port.number());
         let listener = TcpListener::bind(&address).await.with_context(|| format!("cannot listen on {address}"))?;
         let kubeconfig = self.proxied_kubeconfig(user, &format!("https://{address}"))?;
-        let acceptor = acceptor(&self.serving_identity()?)?;
+        let acceptor = acceptor(&self.identity("proxy", &[Ipv4Addr::LOCALHOST], &[])?)?;
         let (changed, away) = (watch::Sender::new(()), watch::Sender::new(false));
         let shared = Arc::new(Shared { upstream, state: Mutex::default(), changed, away });
         let accepting = tokio::spawn(accept(listener, acceptor, Arc::clone(&shared)));

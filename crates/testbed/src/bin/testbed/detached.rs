@@ -3,6 +3,7 @@
 //! `up` starts this program once more, as `hold`, which owns the control plane; a file in a known folder says which process that
 //! is. A process id alone is not believed: it may be somebody else's by now, so the time of its start has to match.
 
+use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -12,15 +13,16 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 use serde::{Deserialize, Serialize};
 use testbed::build::build;
+use testbed::node::{Cluster, machine};
 use testbed::program::{Program, cache_folder};
 use testbed::progress::{Progress, Stream};
-use testbed::{ControlPlane, Controllers, Options, guard};
+use testbed::{ControlPlane, Options, guard};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long `hold` may take to be usable: more than the control plane itself may take.
 const STARTING: Duration = Duration::from_mins(4);
 /// How long it may take to be gone.
-const STOPPING: Duration = Duration::from_secs(20);
+const STOPPING: Duration = Duration::from_mins(1);
 
 /// What runs.
 #[derive(Serialize, Deserialize)]
@@ -34,7 +36,7 @@ struct Held {
 }
 
 /// What is to run beside etcd, API server and controller-manager.
-#[derive(clap::Args, Clone, Copy)]
+#[derive(clap::Args, Clone)]
 pub(crate) struct Wanted {
     /// No simulated node: Pods stay pending
     #[arg(long)]
@@ -42,20 +44,66 @@ pub(crate) struct Wanted {
     /// Write down every request (the audit log)
     #[arg(long)]
     audit: bool,
+    /// A real node with containers instead: needs root, containerd, runc and the plugins for networks
+    #[arg(long, conflicts_with_all = ["no_node", "audit"])]
+    real_node: bool,
+    /// Archives of images for the real node
+    #[arg(long = "image", value_name = "ARCHIVE", requires = "real_node")]
+    images: Vec<PathBuf>,
+}
+
+/// What is held.
+enum Running {
+    Plane(ControlPlane),
+    Cluster(Cluster),
+}
+
+impl Wanted {
+    fn programs(&self) -> Vec<Program> {
+        let of_node = self.real_node.then_some(Program::NODE);
+        Program::CONTROL_PLANE.into_iter().chain(of_node.into_iter().flatten()).collect()
+    }
+
+    async fn start(&self) -> Result<Running> {
+        if self.real_node {
+            return Ok(Running::Cluster(Cluster::start(&self.images).await?));
+        }
+        let options = Options { scheduler: true, kwok: !self.no_node, audit: self.audit, ..Options::default() };
+        Ok(Running::Plane(ControlPlane::start(options).await?))
+    }
+
+    fn flags(&self) -> Vec<OsString> {
+        let chosen = [("--no-node", self.no_node), ("--audit", self.audit), ("--real-node", self.real_node)];
+        let flags = chosen.into_iter().filter(|(_, chosen)| *chosen).map(|(flag, _)| OsString::from(flag));
+        let images = self.images.iter().flat_map(|image| [OsString::from("--image"), image.clone().into_os_string()]);
+        flags.chain(images).collect()
+    }
+}
+
+impl Running {
+    fn plane(&self) -> &ControlPlane {
+        match self {
+            Self::Plane(plane) => plane,
+            Self::Cluster(cluster) => cluster.plane(),
+        }
+    }
 }
 
 /// Starts a control plane that stays, and prints how to use it. One that runs already is told again.
 ///
 /// # Errors
 /// It cannot be built or started.
-pub(crate) fn up(wanted: Wanted) -> Result<()> {
+pub(crate) fn up(wanted: &Wanted) -> Result<()> {
     let progress = Progress::to(Stream::Error);
     let folder = folder()?;
     let held = if let Some(held) = held(&folder) {
         progress.say("it runs already");
         held
     } else {
-        build(&Program::CONTROL_PLANE, &progress)?;
+        if wanted.real_node {
+            machine::check()?;
+        }
+        build(&wanted.programs(), &progress)?;
         start(&folder, wanted, &progress)?
     };
     progress.say(&format!("API server {}, logs in {}", held.address, held.logs.display()));
@@ -99,16 +147,10 @@ pub(crate) fn down() -> Result<()> {
 /// It cannot be started.
 pub(crate) async fn hold(wanted: Wanted) -> Result<()> {
     let folder = folder()?;
-    let options = Options {
-        controllers: Controllers::All,
-        scheduler: true,
-        kwok: !wanted.no_node,
-        audit: wanted.audit,
-        ..Options::default()
-    };
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
-    let plane = ControlPlane::start(options).await?;
+    let running = wanted.start().await?;
+    let plane = running.plane();
     let pid = i32::try_from(std::process::id())?;
     let kubeconfig = folder.join("kubeconfig");
     std::fs::copy(plane.kubeconfig(), &kubeconfig).context("cannot write the kubeconfig")?;
@@ -121,16 +163,16 @@ pub(crate) async fn hold(wanted: Wanted) -> Result<()> {
         _ = interrupted.recv() => (),
         _ = terminated.recv() => (),
     }
-    plane.stop();
+    drop(running);
     Ok(())
 }
 
-fn start(folder: &Path, wanted: Wanted, progress: &Progress) -> Result<Held> {
+fn start(folder: &Path, wanted: &Wanted, progress: &Progress) -> Result<Held> {
     std::fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     let log = folder.join("hold.log");
     let output = std::fs::File::create(&log).with_context(|| format!("cannot write {}", log.display()))?;
     let mut command = Command::new(std::env::current_exe().context("cannot tell where this program is")?);
-    command.arg("hold").args(wanted.no_node.then_some("--no-node")).args(wanted.audit.then_some("--audit"));
+    command.arg("hold").args(wanted.flags());
     let mut holder = command
         .stdin(Stdio::null())
         .stdout(output.try_clone()?)

@@ -1,9 +1,13 @@
 //! The command `testbed`: builds, starts and stops a control plane, shows the operator on it, measures it, and makes its image.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand};
+use testbed::build::build;
+use testbed::node::{self, Cluster, machine};
+use testbed::program::Program;
 use testbed::progress::{Progress, Stream};
 
 mod bench;
@@ -33,8 +37,16 @@ enum Command {
     Image(images::Arguments),
     /// Start a control plane that stays, and print how to use it
     Up(detached::Wanted),
-    /// Stop the control plane that `up` started
+    /// Stop what `up` started
     Down,
+    /// Give the real node that `up` started the images of archives
+    Load {
+        /// The archives
+        #[arg(required = true)]
+        archives: Vec<PathBuf>,
+    },
+    /// Tell whether a real node can run on this machine, by starting one and stopping it
+    Try,
     /// Show the operator at work, on a cluster of its own or, with `DEMO_CLUSTER=current`, that of `KUBECONFIG`
     Demo(demo::Arguments),
     /// Measure the operator, and compare with what it should reach
@@ -50,8 +62,10 @@ async fn main() -> ExitCode {
         Command::Build(wanted) => blocking(move || tool::build_all(&wanted)).await,
         Command::Tool(arguments) => blocking(move || tool::run(&arguments)).await,
         Command::Image(arguments) => blocking(move || images::write(&arguments)).await,
-        Command::Up(wanted) => blocking(move || detached::up(wanted)).await,
+        Command::Up(wanted) => blocking(move || detached::up(&wanted)).await,
         Command::Down => blocking(detached::down).await,
+        Command::Load { archives } => blocking(move || archives.iter().try_for_each(|file| node::import(file))).await,
+        Command::Try => try_node().await,
         Command::Hold(wanted) => detached::hold(wanted).await,
         Command::Bench(arguments) => bench::bench(arguments).await,
         Command::Demo(arguments) => return demo::demo(arguments).await,
@@ -63,6 +77,14 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// A machine may have all that is asked for, and still not run a node.
+async fn try_node() -> Result<()> {
+    machine::check()?;
+    let programs: Vec<_> = Program::CONTROL_PLANE.into_iter().chain(Program::NODE).collect();
+    blocking(move || build(&programs, &Progress::to(Stream::Error)).map(drop)).await?;
+    Cluster::start(&[]).await.map(Cluster::stop)
 }
 
 async fn blocking(work: impl FnOnce() -> Result<()> + Send + 'static) -> Result<()> {
