@@ -31,6 +31,11 @@ SHARD ?= 0/1
 MODULES ?= src/release/plan src/readiness src/watches src/status
 TARGETS ?= $(notdir $(wildcard tests/golden/fuzz/*))
 
+# The whole deployment, with IMG where it says `controller:latest`.
+define deployment
+$(KUSTOMIZE) build config/default | sed 's|image: controller:latest$$|image: $(IMG)|'
+endef
+
 ##@ Everyday
 
 .PHONY: help
@@ -181,7 +186,7 @@ cluster-down: ## Stop it
 
 .PHONY: install
 install: ## Create the custom resource definitions in the current cluster
-	$(KUSTOMIZE) build config/crd | $(KUBECTL) apply --server-side -f -
+	$(KUSTOMIZE) build config/crd | $(KUBECTL) apply --server-side --force-conflicts -f -
 
 .PHONY: uninstall
 uninstall: ## Delete the custom resource definitions, and with them every resource of these kinds
@@ -189,9 +194,8 @@ uninstall: ## Delete the custom resource definitions, and with them every resour
 
 .PHONY: deploy
 deploy: ## Deploy the operator with the image IMG to the current cluster
-	cd config/manager && $(KUSTOMIZE) edit set image controller=$(IMG)
-	$(KUSTOMIZE) build config/default | $(KUBECTL) apply --server-side -f -
+	$(deployment) | $(KUBECTL) apply --server-side --force-conflicts -f -
 
 .PHONY: undeploy
-undeploy: ## Delete the operator and its definitions; delete the resources first, for nobody takes them down afterwards
-	$(KUSTOMIZE) build config/default | $(KUBECTL) delete --ignore-not-found -f -
+undeploy: uninstall ## Delete what `deploy` has created: the resources first, while the operator is there to take them down
+	$(deployment) | $(KUBECTL) delete --ignore-not-found -f -

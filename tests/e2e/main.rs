@@ -10,6 +10,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod chart;
 mod deployment;
 mod handover;
 mod lifecycle;

@@ -333,6 +333,10 @@ fn end(scene: &mut Scene) {
     assert_eq!(forbidden, Vec::<Json>::new(), "the role is enough");
     let shop = scene.shop();
     shop.kubectl(&["delete", "--filename", &repository().join(SAMPLE).display().to_string()]);
+    // What is still there when the operator goes, goes before it.
+    let late = Namespace::create("late");
+    late.apply(SAMPLE);
+    late.until("minimart", NAME, "it is ready", |minimart| has(minimart, "Ready", "True"));
     for (kind, name) in [
         ("minimart", NAME),
         ("deployment", NAME),
@@ -344,6 +348,9 @@ fn end(scene: &mut Scene) {
     }
     until("no Pod is left", || shop.names("pod").is_empty().then_some(()));
     deployment::undeploy();
+    for kind in ["deployment", "service", "secret", "configmap"] {
+        assert!(late.names(kind).iter().all(|name| name == "kube-root-ca.crt"), "{kind}: {:?}", late.names(kind));
+    }
     let left = kubectl(&["get", "customresourcedefinitions,clusterroles,clusterrolebindings", "--output=name"]);
     assert!(!left.contains("samutup.com") && !left.contains("/chart-operator-"), "{left}");
 }
