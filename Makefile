@@ -57,6 +57,7 @@ lint: ## Check the format, and every lint without exception
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets $(CARGO_FLAGS) -- -D warnings
 	$(CARGO) clippy --test cluster --test e2e $(CARGO_FLAGS) -- -D warnings
+	$(CARGO) clippy --package testbed --test node $(CARGO_FLAGS) -- -D warnings
 
 .PHONY: docs
 docs: ## Build the documentation; a broken link fails
