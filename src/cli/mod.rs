@@ -60,6 +60,8 @@ enum Command {
     Init(Box<scaffold::InitArgs>),
     /// Add something to a project
     Create(scaffold::CreateArgs),
+    /// Write a bundle for the Operator Lifecycle Manager
+    Bundle(scaffold::bundle::Args),
     /// Print the JSON Schema of a file, for editors
     Schema(schema::Args),
     /// Print the version
@@ -97,6 +99,7 @@ fn execute(name: &'static str, chosen: Command) -> anyhow::Result<ExitCode> {
         Command::Rbac(args) => return rbac::run(args),
         Command::Init(args) => scaffold::init(*args)?,
         Command::Create(args) => scaffold::create(args)?,
+        Command::Bundle(args) => scaffold::bundle::run(args)?,
         Command::Schema(args) => print(&schema::text(args))?,
         Command::Version => print(&version::line(name))?,
         Command::Completion(args) => print(&completion::script(&args, name, command(name)))?,

@@ -338,6 +338,7 @@ fn help_names_every_command() {
       rbac        Print the least role that the operator needs for its charts
       init        Begin a project in this directory
       create      Add something to a project
+      bundle      Write a bundle for the Operator Lifecycle Manager
       schema      Print the JSON Schema of a file, for editors
       version     Print the version
       completion  Print a completion script for a shell

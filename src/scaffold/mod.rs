@@ -5,6 +5,7 @@
 //! disk: a [`Tree`] says what is to be written.
 
 mod api;
+mod bundle;
 mod comments;
 mod convert;
 mod definition;
@@ -19,6 +20,7 @@ mod tree;
 mod tests;
 
 pub use api::{Api, EDITED, Schema, api, chart_of_kind};
+pub use bundle::{Bundle, bundle};
 pub use names::{Kind, kind_of_chart};
 pub use project::{Project, init, read};
 pub use tree::Tree;

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use testbed::guard::Folder;
 
@@ -218,4 +219,63 @@ fn what_cannot_be_is_told_and_nothing_is_written() {
     let mut after = files(&folder.path().join("project"));
     after.insert("config/rbac/role.yaml".to_owned(), before["config/rbac/role.yaml"].clone());
     assert_eq!(before, after);
+}
+
+/// The objects of a bundle's source as kustomize prints them: the bases, with what it would fill in left out.
+fn manifests(directory: &Path) -> String {
+    let tree = files(directory);
+    let is_deployed = |path: &str| {
+        let name = path.rsplit('/').next().unwrap();
+        let folder = path.strip_suffix(name).unwrap();
+        folder.starts_with("config/")
+            && name != "kustomization.yaml"
+            && !name.contains("patch")
+            && !folder.contains("patches")
+            && !folder.contains("prometheus")
+            && !folder.contains("network")
+    };
+    let texts = tree.iter().filter(|(path, _)| is_deployed(path)).map(|(_, text)| text.as_str());
+    texts.collect::<Vec<_>>().join("---\n")
+}
+
+#[test]
+fn a_bundle_has_the_kinds_the_rights_and_the_manager_and_is_the_same_each_time() {
+    let folder = place();
+    done(&folder, &INIT);
+    let project = folder.path().join("project");
+    let source = manifests(&project);
+    let bundle = || {
+        let args = ["bundle", "--version=1.2.3", "--channels=alpha,beta", "--default-channel=beta"];
+        let mut command = Command::new(PROGRAM);
+        let mut child =
+            command.args(args).current_dir(&project).stdin(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        child.stdin.take().unwrap().write_all(source.as_bytes()).unwrap();
+        assert!(child.wait().unwrap().success());
+        let mut tree = files(&project);
+        tree.retain(|path, _| path.starts_with("bundle"));
+        fs::remove_dir_all(project.join("bundle")).unwrap();
+        fs::remove_file(project.join("bundle.Dockerfile")).unwrap();
+        tree
+    };
+    let tree = bundle();
+    assert_eq!(
+        tree.keys().map(String::as_str).collect::<Vec<_>>(),
+        [
+            "bundle.Dockerfile",
+            "bundle/manifests/controller-manager-metrics-service_v1_service.yaml",
+            "bundle/manifests/metrics-reader_rbac.authorization.k8s.io_v1_clusterrole.yaml",
+            "bundle/manifests/shop-operator.clusterserviceversion.yaml",
+            "bundle/manifests/shop.example.com_shopfloors.yaml",
+            "bundle/manifests/shopfloor-admin-role_rbac.authorization.k8s.io_v1_clusterrole.yaml",
+            "bundle/manifests/shopfloor-editor-role_rbac.authorization.k8s.io_v1_clusterrole.yaml",
+            "bundle/manifests/shopfloor-viewer-role_rbac.authorization.k8s.io_v1_clusterrole.yaml",
+            "bundle/metadata/annotations.yaml",
+            "bundle/tests/scorecard/config.yaml",
+        ]
+    );
+    insta::with_settings!({prepend_module_to_snapshot => false, snapshot_path => "snapshots"}, {
+        insta::assert_snapshot!("bundle", tree["bundle/manifests/shop-operator.clusterserviceversion.yaml"]);
+        insta::assert_snapshot!("bundle_image", tree["bundle.Dockerfile"]);
+    });
+    assert_eq!(bundle(), tree);
 }

@@ -1,6 +1,7 @@
 //! `init` and `create api`: a project, and what a kind adds to it. Flags of operator-sdk v1.42's helm plugin
 //! (`internal/plugins/helm/v1/{init,api}.go`), and ours.
 
+pub(super) mod bundle;
 mod chart;
 mod write;
 
@@ -121,6 +122,11 @@ pub(super) fn init(args: InitArgs) -> anyhow::Result<()> {
 /// Adds something to a project.
 pub(super) fn create(args: CreateArgs) -> anyhow::Result<()> {
     let Create::Api(api) = args.what;
+    add(project()?, *api)
+}
+
+/// The files of the project here that commands read.
+fn project() -> anyhow::Result<Tree> {
     let mut there = BTreeMap::new();
     for file in EDITED {
         if Path::new(file).exists() {
@@ -131,7 +137,7 @@ pub(super) fn create(args: CreateArgs) -> anyhow::Result<()> {
     if !there.contains_key("PROJECT") {
         bail!("no project is here: `chart-operator init` begins one");
     }
-    add(Tree::of(there), *api)
+    Ok(Tree::of(there))
 }
 
 fn add(tree: Tree, args: ApiArgs) -> anyhow::Result<()> {
