@@ -211,8 +211,8 @@ fn follow(run: &Run, retry: Option<Retry>, seen: Option<&Seen>, now: Timestamp) 
         Err(message) => message,
     };
     let again = retry.filter(|retry| retry.permits(run.attempts));
-    Next::Store(match again.map(|retry| at.saturating_add(retry.after)) {
-        Some(at) => Run { state: State::Retrying, retry_at: at.ok(), message, ..run.clone() },
+    Next::Store(match again.map(|retry| at.saturating_add(retry.after).unwrap_or(Timestamp::MAX)) {
+        Some(at) => Run { state: State::Retrying, retry_at: Some(at), message, ..run.clone() },
         None => Run { state: State::Failed, completed: Some(at), message, ..run.clone() },
     })
 }

@@ -2,6 +2,7 @@ use serde_json::json;
 
 use super::*;
 use crate::policy::Collision;
+use crate::release::action::On;
 
 const ID: &str = "ConfigMap n/a";
 
@@ -178,6 +179,10 @@ fn what_is_no_longer_rendered_is_pruned_in_uninstall_order_and_kept_objects_are_
     add("Service n/gone", Live { deleting: true, ..own("4") });
     add("networking.k8s.io/Ingress n/i", own("5"));
     add("extensions/Ingress n/i", own("5"));
+    // An action is not cut off, and deleted when it has ended.
+    let acting = |has_ended| Some(Progress { on: On::Apply, has_ended });
+    add("batch/Job n/runs", Live { action: acting(false), ..own("6") });
+    add("batch/Job n/ran", Live { action: acting(true), ..own("7") });
     let hook = |event| HookStep { place: 0, hook: "Job j".into(), event, reason: HookReason::Due };
     let (before, after) = (vec![hook(Event::PreUpgrade)], vec![hook(Event::PostUpgrade)]);
     let desired = Desired { before, after, ..desired(&["networking.k8s.io/Ingress n/i"]) };
@@ -185,7 +190,7 @@ fn what_is_no_longer_rendered_is_pruned_in_uninstall_order_and_kept_objects_are_
     let events: Vec<_> = plan.hooks(Event::PostUpgrade).map(|hook| hook.event).collect();
     assert_eq!(events, [Event::PostUpgrade]);
     let ids: Vec<_> = plan.steps.iter().map(|step| step.id().map(|id| id.kind.as_str()).unwrap_or_default()).collect();
-    assert_eq!(ids, ["", "Ingress", "Deployment", "PersistentVolumeClaim", "Secret", ""]);
+    assert_eq!(ids, ["", "Ingress", "Job", "Deployment", "PersistentVolumeClaim", "Secret", ""]);
     let steps = plan.steps.iter().map(|step| match step {
         Step::Hook(step) => format!("{} {}", step.event.name(), step.hook),
         Step::Apply { object, .. } => format!("apply {}", object.id),
@@ -195,6 +200,7 @@ fn what_is_no_longer_rendered_is_pruned_in_uninstall_order_and_kept_objects_are_
     let expected = [
         "pre-upgrade Job j",
         "apply networking.k8s.io/Ingress n/i",
+        "prune batch/Job n/ran 7 7",
         "prune apps/Deployment n/d 2 7",
         "release PersistentVolumeClaim n/p",
         "prune Secret n/s 1 7",
