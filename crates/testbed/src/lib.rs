@@ -22,6 +22,8 @@
 //! | [`control_plane`] | starts, waits, stops |
 //! | [`audit`] | the API server's audit log, parsed and counted |
 //! | [`image`] | images: written as archives without a container engine, and run as processes where there is no node |
+//! | [`jobs`] | Pods of Jobs, played by who says what becomes of them |
+//! | [`postgres`] | a PostgreSQL server, where it is installed |
 //! | [`proxy`] | a proxy to the API server, with faults that tests choose |
 //! | [`progress`] | what long work says while it runs |
 
@@ -31,9 +33,11 @@ pub mod certificate;
 pub mod control_plane;
 pub mod guard;
 pub mod image;
+pub mod jobs;
 pub mod kubeconfig;
 pub mod node;
 pub mod port;
+pub mod postgres;
 pub mod program;
 pub mod progress;
 pub mod proxy;

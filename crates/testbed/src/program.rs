@@ -36,6 +36,8 @@ pub enum Program {
     Kustomize,
     /// Helm's command line.
     Helm,
+    /// The server of NATS, which the chart of accounts is about.
+    NatsServer,
 }
 
 impl Program {
@@ -47,9 +49,12 @@ impl Program {
     /// What people use on a command line.
     pub const CLIENTS: [Self; 3] = [Self::Kubectl, Self::Kustomize, Self::Helm];
 
+    /// What charts of this repository run.
+    pub const WORKLOADS: [Self; 1] = [Self::NatsServer];
+
     /// Every program, in the order in which they are built.
     pub fn all() -> impl Iterator<Item = Self> {
-        Self::CONTROL_PLANE.into_iter().chain(Self::NODE).chain(Self::CLIENTS)
+        Self::CONTROL_PLANE.into_iter().chain(Self::NODE).chain(Self::CLIENTS).chain(Self::WORKLOADS)
     }
 
     /// The file's name.
@@ -66,6 +71,7 @@ impl Program {
             Self::Kubectl => "kubectl",
             Self::Kustomize => "kustomize",
             Self::Helm => "helm",
+            Self::NatsServer => "nats-server",
         }
     }
 
@@ -83,6 +89,7 @@ impl Program {
             Self::Kubectl => "k8s.io/kubernetes/cmd/kubectl",
             Self::Kustomize => "sigs.k8s.io/kustomize/kustomize/v5",
             Self::Helm => "helm.sh/helm/v4/cmd/helm",
+            Self::NatsServer => "github.com/nats-io/nats-server/v2",
         }
     }
 
@@ -93,6 +100,7 @@ impl Program {
             Self::Kwok => &KWOK,
             Self::CoreDns => &COREDNS,
             Self::Helm => &HELM,
+            Self::NatsServer => &NATS,
             _ => &KUBERNETES,
         }
     }
@@ -105,7 +113,7 @@ impl Program {
     pub fn linker_flags(self) -> Result<String> {
         let version = self.module().version()?;
         Ok(match self {
-            Self::Etcd | Self::CoreDns | Self::Kustomize => "-s -w".to_owned(),
+            Self::Etcd | Self::CoreDns | Self::Kustomize | Self::NatsServer => "-s -w".to_owned(),
             Self::Helm => format!("-s -w -X helm.sh/helm/v4/internal/version.version={version}"),
             Self::Kwok => format!("-s -w -X sigs.k8s.io/kwok/pkg/consts.Version={version}"),
             _ => kubernetes_flags(version),
@@ -184,6 +192,12 @@ static HELM: Module = Module {
     go_sum: include_str!("../../../tools/control-plane/helm/go.sum"),
     main: "helm.sh/helm/v4",
 };
+static NATS: Module = Module {
+    name: "nats",
+    go_mod: include_str!("../../../tools/control-plane/nats/go.mod"),
+    go_sum: include_str!("../../../tools/control-plane/nats/go.sum"),
+    main: "github.com/nats-io/nats-server/v2",
+};
 
 impl Module {
     /// The pinned version of what is built, e.g. `v1.35.4`.
@@ -246,11 +260,12 @@ fn kubernetes_flags(version: &str) -> String {
 mod tests {
     use std::path::Path;
 
-    use crate::program::{COREDNS, ETCD, HELM, KUBERNETES, KWOK, Module, Program};
+    use crate::program::{COREDNS, ETCD, HELM, KUBERNETES, KWOK, Module, NATS, Program};
 
     #[test]
     fn versions_are_those_that_go_mod_requires() {
-        for (module, start) in [(&ETCD, "v3."), (&KUBERNETES, "v1."), (&KWOK, "v0."), (&COREDNS, "v1."), (&HELM, "v4.")]
+        for (module, start) in
+            [(&ETCD, "v3."), (&KUBERNETES, "v1."), (&KWOK, "v0."), (&COREDNS, "v1."), (&HELM, "v4."), (&NATS, "v2.")]
         {
             let version = module.version().unwrap();
             assert!(version.starts_with(start), "{}: {version}", module.name);
