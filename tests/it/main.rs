@@ -2,6 +2,7 @@
 #![expect(
     clippy::indexing_slicing,
     clippy::panic,
+    clippy::print_stderr,
     clippy::unwrap_in_result,
     clippy::unwrap_used,
     reason = "a test fails by panicking"
@@ -10,6 +11,7 @@
 mod architecture;
 mod charts;
 mod cli;
+mod database_tables;
 mod deployment;
 mod fetch;
 mod fuzz;
@@ -19,9 +21,11 @@ mod oracle;
 mod packages;
 mod release;
 mod scaffold;
+mod stage;
 #[path = "../../fuzz/src/targets/mod.rs"]
 mod targets;
 mod template;
+mod tenants;
 mod tidy;
 mod values;
 mod yaml;

@@ -157,18 +157,20 @@ fn expected_answers_say_who_wrote_them() -> anyhow::Result<()> {
 fn every_watched_kind_has_its_chart_its_definition_and_a_sample() -> anyhow::Result<()> {
     let watches = read("watches.yaml")?;
     assert!(watches.contains("# +kubebuilder:scaffold:watch"), "scaffolding has no place to add to");
-    let [groups, kinds, charts] = ["group", "kind", "chart"].map(|key| values_of(&watches, key).collect::<Vec<_>>());
-    assert!(kinds.len() >= 2 && groups.len() == kinds.len() && charts.len() == kinds.len(), "{kinds:?}");
+    let [groups, versions, kinds, charts] =
+        ["group", "version", "kind", "chart"].map(|key| values_of(&watches, key).collect::<Vec<_>>());
+    let lengths = [&groups, &versions, &kinds, &charts].map(Vec::len);
+    assert!(kinds.len() >= 2 && lengths.iter().all(|length| *length == kinds.len()), "{kinds:?}");
     let [definitions, samples] =
         ["config/crd", "config/samples"].map(|place| read(&format!("{place}/kustomization.yaml")));
     let (definitions, samples) = (definitions?, samples?);
-    for ((group, kind), chart) in groups.iter().zip(&kinds).zip(charts) {
+    for (((group, version), kind), chart) in groups.iter().zip(versions).zip(&kinds).zip(charts) {
         assert!(root().join(chart).join("Chart.yaml").exists(), "{chart}");
         let file = format!("bases/{group}_{}s.yaml", kind.to_lowercase());
         assert!(definitions.contains(&format!("- {file}\n")), "{file}");
         let definition = read(&format!("config/crd/{file}"))?;
         assert!(definition.contains(&format!("\n    kind: {kind}\n")), "{file}");
-        let file = format!("{}_v1alpha1_{}.yaml", group.split('.').next().unwrap_or_default(), kind.to_lowercase());
+        let file = format!("{}_{version}_{}.yaml", group.split('.').next().unwrap_or_default(), kind.to_lowercase());
         assert!(samples.contains(&format!("- {file}\n")), "{file}");
         let sample = read(&format!("config/samples/{file}"))?;
         assert_eq!(values_of(&sample, "kind").next(), Some(*kind));

@@ -3,9 +3,10 @@
 //! API server, controllers and scheduler are real. The node is kwok's: Pods pretend to run, but for those of
 //! `example-operator`, for which this binary is started.
 
-mod history;
 mod part1;
 mod part2;
+
+use crate::support::assert_a_test_each;
 
 /// Revisions of a package that live beside each other until the next one works.
 const PART_1: [&str; 15] = [
@@ -39,13 +40,6 @@ const PART_2: [&str; 7] = [
 
 #[test]
 fn every_line_has_its_test() {
-    for (prefix, lines, text) in
-        [("a1", &PART_1[..], include_str!("part1.rs")), ("a2", &PART_2[..], include_str!("part2.rs"))]
-    {
-        for (at, line) in lines.iter().enumerate() {
-            let test = format!("async fn {prefix}_{:02}_", at + 1);
-            assert_eq!(text.matches(&test).count(), 1, "{prefix} {}: {line}", at + 1);
-        }
-        assert_eq!(text.matches(&format!("async fn {prefix}_")).count(), lines.len());
-    }
+    assert_a_test_each("a1", &PART_1, include_str!("part1.rs"));
+    assert_a_test_each("a2", &PART_2, include_str!("part2.rs"));
 }

@@ -3,10 +3,9 @@
 use kube::api::{DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::{Value as Json, json};
 
-use crate::package_operator::history::History;
 use crate::support::{
-    Namespace, Operator, Project, Setting, condition, condition_message, condition_text, definition, eventually,
-    install_definition, noded_plane, sample,
+    History, Namespace, Operator, Project, Setting, condition, condition_message, condition_text, definition,
+    eventually, install_definition, noded_plane, sample,
 };
 
 const HASH_LABEL: &str = "app=nginx";

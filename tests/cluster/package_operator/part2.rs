@@ -12,9 +12,8 @@ use serde_json::{Value as Json, json};
 use testbed::image::{Image, Runner};
 use tokio::sync::{Mutex, OnceCell};
 
-use crate::package_operator::history::History;
 use crate::support::{
-    Namespace, Operator, Project, Setting, condition, condition_text, eventually, noded_plane, sample,
+    History, Namespace, Operator, Project, Setting, condition, condition_text, eventually, noded_plane, sample,
 };
 
 /// The operator's package is cluster-scoped: there is one at a time.

@@ -1,5 +1,6 @@
 //! A real API server for all tests of this binary, and for each test a namespace, a project and an operator of its own.
 
+mod history;
 mod namespace;
 mod operator;
 mod project;
@@ -10,6 +11,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value as Json;
 use testbed::{ControlPlane, Controllers, Options};
 
+pub(crate) use history::History;
 pub(crate) use namespace::Namespace;
 pub(crate) use operator::{Operator, Setting};
 pub(crate) use project::{Project, definition, install_definition, sample};
@@ -94,4 +96,13 @@ pub(crate) fn condition_text(resource: &Json, condition_type: &str) -> Option<St
 /// Whether the chart's objects are in place.
 pub(crate) fn is_deployed(resource: &Json) -> bool {
     condition_text(resource, "Deployed").is_some_and(|text| text.starts_with("True/"))
+}
+
+/// Every line of a list has one test, which is called after it: `<prefix>_<number>_…`.
+pub(crate) fn assert_a_test_each(prefix: &str, lines: &[&str], text: &str) {
+    for (at, line) in lines.iter().enumerate() {
+        let test = format!("async fn {prefix}_{:02}_", at + 1);
+        assert_eq!(text.matches(&test).count(), 1, "{prefix} {}: {line}", at + 1);
+    }
+    assert_eq!(text.matches(&format!("async fn {prefix}_")).count(), lines.len());
 }

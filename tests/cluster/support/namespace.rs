@@ -33,6 +33,8 @@ fn resource(kind: &str) -> ApiResource {
         "Adoption" | "ClusterAdoption" | "ClusterHandover" | "Handover" => {
             ("coordination.thetechnick.ninja", "v1alpha1")
         }
+        "DatabaseTable" => ("kopf.demo", "v1"),
+        "KopfExample" | "NatsExample" => ("kopf.dev", "v1"),
         "Nginx" => ("example.thetechnick.ninja", "v1alpha1"),
         "Latecomer" | "Returner" | "Newcomer" | "Chosen" | "Mounted" | "Region" => ("tests.samutup.com", "v1"),
         "LeftTwin" => ("left.example.com", "v1"),

@@ -1,5 +1,4 @@
 //! The charts of Package Operator as functions of a resource and of what the cluster holds.
 
 mod model;
-mod stage;
 mod tables;

@@ -7,7 +7,7 @@ use rand::seq::IndexedRandom as _;
 use rand::{RngExt as _, SeedableRng as _};
 use serde_json::{Value as Json, json};
 
-use crate::packages::stage::{Cluster, Player, Refused, ready};
+use crate::stage::{Cluster, Player, Refused, ready};
 
 const PACKAGES: &str = "packages.thetechnick.ninja/v1alpha1";
 const MODE: &str = "chart-operator.dev/mode";

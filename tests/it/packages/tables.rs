@@ -3,7 +3,7 @@
 use chart_operator::policy::Reference;
 use serde_json::{Value as Json, json};
 
-use crate::packages::stage::{Cluster, Played, Player, Refused, ready};
+use crate::stage::{Cluster, Played, Player, Refused, ready};
 
 const PACKAGES: &str = "packages.thetechnick.ninja/v1alpha1";
 const COORDINATION: &str = "coordination.thetechnick.ninja/v1alpha1";

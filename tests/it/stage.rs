@@ -22,11 +22,13 @@ pub(crate) struct Cluster {
     pub(crate) now: jiff::Timestamp,
     /// Kinds that are served beside those that always are, as `.Capabilities.APIVersions.Has` asks for them.
     pub(crate) served: Vec<String>,
+    /// Whether there are records, so that chance is asked once and remembered: it gives zeros here.
+    pub(crate) remembers: bool,
 }
 
 impl Cluster {
     pub(crate) fn of(objects: Vec<Json>) -> Self {
-        Self { objects, now: "2026-01-01T12:00:00Z".parse().unwrap(), served: Vec::new() }
+        Self { objects, now: "2026-01-01T12:00:00Z".parse().unwrap(), served: Vec::new(), remembers: false }
     }
 
     fn of_kind(&self, api_version: &str, kind: &str, namespace: &str) -> impl Iterator<Item = &Json> {
@@ -43,8 +45,9 @@ impl World for Cluster {
         self.now
     }
 
-    fn random(&self, _buffer: &mut [u8]) {
-        panic!("a chart without records asked for chance")
+    fn random(&self, buffer: &mut [u8]) {
+        assert!(self.remembers, "a chart without records asked for chance");
+        buffer.fill(0);
     }
 
     fn resolve_host(&self, _name: &str) -> Option<String> {
@@ -111,10 +114,12 @@ fn merge(into: &mut Json, part: Json) {
     }
 }
 
-/// A chart, compiled.
+/// A chart, compiled, and what is known of the resources that it is played for.
 pub(crate) struct Player {
     chart: Chart,
     compiled: Compiled,
+    previous: Json,
+    results: Json,
 }
 
 /// What a render came to: objects in the order of their files with the operator's annotations, and the policy; or why not.
@@ -134,7 +139,18 @@ impl Player {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
         let chart = files::chart(&directory).unwrap();
         let compiled = Compiled::with_operator(&chart).unwrap();
-        Self { chart, compiled }
+        Self { chart, compiled, previous: json!({}), results: json!({}) }
+    }
+
+    /// After a revision that became ready: its values but for the chart's own.
+    pub(crate) fn after(self, spec: &Json) -> Self {
+        let values = process(&self.chart, spec, &Capabilities::default().kube_version().version);
+        Self { previous: values.unwrap().values, ..self }
+    }
+
+    /// After actions with these results.
+    pub(crate) fn with_results(self, results: Json) -> Self {
+        Self { results, ..self }
     }
 
     /// The objects and the policy.
@@ -169,7 +185,8 @@ impl Player {
             revision: 1,
             operation: Operation::Install,
         };
-        let context = Context::new(resource, "operators");
+        let (previous, results) = (self.previous.clone(), self.results.clone());
+        let context = Context { previous, results, ..Context::new(resource, "operators") };
         let limits = Limits::default();
         run(Inputs { values: &values, release: &release, capabilities: &capabilities, context: Some(&context), limits })
     }

@@ -1,6 +1,6 @@
 //! Every state that an object has been in, as a client saw it that watched from the beginning.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use futures::{StreamExt as _, TryStreamExt as _};
@@ -48,6 +48,13 @@ impl History {
         let mut found: Vec<T> = moments[from..].iter().filter_map(|moment| moment.get(name)).map(read).collect();
         found.dedup();
         found
+    }
+
+    /// What `read` finds in all objects that there ever were, each once.
+    pub(crate) fn all<T: Ord>(&self, read: impl Fn(&Json) -> T) -> Vec<T> {
+        let moments = self.moments.lock().unwrap();
+        let found: BTreeSet<T> = moments.iter().flat_map(BTreeMap::values).map(read).collect();
+        found.into_iter().collect()
     }
 }
 
