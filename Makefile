@@ -5,7 +5,8 @@
 #   KUSTOMIZE     the kustomize of the same
 #   IMG           the image that `deploy` runs and the `docker-` targets build, such as `IMG=registry.example.com/operator:v1`
 #   BINARY        the program that `image` packs, in the place of a release build
-#   SYSTEM        what `demo` shows: nothing for two charts of web servers, or `package-operator`
+#   SYSTEM        what `demo` shows: nothing for two charts of web servers, or `package-operator`,
+#                 `tenant-onboarding`, `database-table`
 #   SECONDS       how long `fuzz` spends on each target
 #   TARGETS       which targets `fuzz` runs, such as `TARGETS=yaml`
 #   SHARD         which part of all changes `mutants` tries, such as `SHARD=0/50`

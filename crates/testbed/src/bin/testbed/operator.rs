@@ -20,6 +20,10 @@ const WIDTH: usize = 400;
 
 /// How the operator is run.
 pub(crate) struct Settings<'a> {
+    /// Under which name its log is found.
+    pub(crate) name: &'a str,
+    /// Which kinds it cares for: a file in the project.
+    pub(crate) watches: &'a str,
     /// The binary.
     pub(crate) file: &'a Path,
     /// The folder with `watches.yaml` and the charts.
@@ -32,6 +36,14 @@ pub(crate) struct Settings<'a> {
     pub(crate) namespace: Option<&'a str>,
     /// Namespace and name of the Lease that it has to hold, if any.
     pub(crate) lease: Option<(&'a str, &'a str)>,
+}
+
+impl<'a> Settings<'a> {
+    /// The one operator of a project, with all its kinds, in all namespaces.
+    pub(crate) fn of(file: &'a Path, project: &'a Path, kubeconfig: &'a Path, logs: PathBuf) -> Self {
+        let (name, watches) = ("chart-operator", "watches.yaml");
+        Self { name, watches, file, project, kubeconfig, logs, namespace: None, lease: None }
+    }
 }
 
 /// A running operator.
@@ -62,7 +74,7 @@ impl Operator {
         let (health, metrics) = (Port::reserve()?, Port::reserve()?);
         let mut arguments = vec![
             "run".to_owned(),
-            "--watches-file=watches.yaml".to_owned(),
+            format!("--watches-file={}", settings.watches),
             format!("--health-probe-bind-address=127.0.0.1:{}", health.number()),
             format!("--metrics-bind-address=127.0.0.1:{}", metrics.number()),
         ];
@@ -74,7 +86,7 @@ impl Operator {
         let mut environment = vec![("KUBECONFIG", settings.kubeconfig.as_os_str())];
         environment.extend(settings.namespace.map(|namespace| ("WATCH_NAMESPACE", OsStr::new(namespace))));
         let program = guard::Program {
-            name: "chart-operator",
+            name: settings.name,
             file: settings.file,
             folder: &settings.logs,
             directory: Some(settings.project),

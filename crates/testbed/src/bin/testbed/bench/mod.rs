@@ -257,7 +257,8 @@ impl Bench {
 }
 
 fn settings<'a>(arguments: &'a Arguments, binary: &'a Path, kubeconfig: &'a Path, logs: PathBuf) -> Settings<'a> {
-    Settings { file: binary, project: &arguments.project, kubeconfig, logs, namespace: Some(NAMESPACE), lease: None }
+    let settings = Settings::of(binary, &arguments.project, kubeconfig, logs);
+    Settings { namespace: Some(NAMESPACE), ..settings }
 }
 
 /// Makes the namespaces and the operator's account with all rights, and returns the account's kubeconfig.

@@ -18,6 +18,15 @@ use testbed::{ControlPlane, Controllers, Options};
 pub(crate) const NAMESPACE: &str = "chart-operator-demo";
 const VARIABLE: &str = "DEMO_CLUSTER";
 
+/// What Pods are in a cluster of the demo's own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pods {
+    /// kwok's, on a node of kwok's: they run nothing.
+    Simulated,
+    /// Processes of this machine, without a node.
+    Processes,
+}
+
 /// Where the demo plays.
 pub(crate) enum Cluster {
     /// Made for it, and thrown away.
@@ -36,9 +45,9 @@ impl Cluster {
     ///
     /// # Errors
     /// It cannot be started or reached.
-    pub(crate) async fn get(progress: &Progress) -> Result<Self> {
+    pub(crate) async fn get(progress: &Progress, pods: Pods) -> Result<Self> {
         match std::env::var(VARIABLE).unwrap_or_default().as_str() {
-            "" => Self::own(progress).await,
+            "" => Self::own(progress, pods).await,
             "current" => {
                 let kubeconfig = std::env::var_os("KUBECONFIG").filter(|value| !value.is_empty());
                 let kubeconfig =
@@ -49,14 +58,20 @@ impl Cluster {
         }
     }
 
-    async fn own(progress: &Progress) -> Result<Self> {
-        progress.say(
-            "  etcd, API server, controllers and scheduler are real; the node and its Pods are simulated by kwok.",
-        );
+    async fn own(progress: &Progress, pods: Pods) -> Result<Self> {
+        progress.say(match pods {
+            Pods::Simulated => {
+                "  etcd, API server, controllers and scheduler are real; the node and its Pods are simulated by kwok."
+            }
+            Pods::Processes => {
+                "  etcd, API server and controllers are real; there is no node: what Pods would run runs on this machine."
+            }
+        });
         let silent = progress.clone();
         tokio::task::spawn_blocking(move || build(&Program::CONTROL_PLANE, &silent)).await??;
         let step = progress.step("starting the control plane");
-        let options = Options { controllers: Controllers::All, scheduler: true, kwok: true, ..Options::default() };
+        let node = pods == Pods::Simulated;
+        let options = Options { controllers: Controllers::All, scheduler: node, kwok: node, ..Options::default() };
         match ControlPlane::start(options).await {
             Ok(plane) => {
                 step.done(plane.address());

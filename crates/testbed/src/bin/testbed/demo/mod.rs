@@ -17,7 +17,7 @@ use testbed::progress::{Progress, Stream, seconds};
 use tokio::task::JoinHandle;
 
 use crate::demo::board::{Board, REDRAW, is_ours};
-use crate::demo::cluster::{Cluster, NAMESPACE};
+use crate::demo::cluster::{Cluster, NAMESPACE, Pods};
 use crate::objects::{Mark, apply, apply_crds, children, load, merge, minimart, number, pod, state, web};
 use crate::observer::{Id, Observer, Seen, version};
 use crate::operator::{Operator, Settings, locate};
@@ -25,6 +25,9 @@ use crate::operator::{Operator, Settings, locate};
 mod board;
 mod cluster;
 mod packages;
+mod show;
+mod tables;
+mod tenants;
 
 const STEPS: usize = 9;
 const WEB: &str = "web-sample";
@@ -52,6 +55,29 @@ pub(crate) struct Arguments {
 enum System {
     /// Packages in revisions, and an operator that hands its resources over to its next version
     PackageOperator,
+    /// Tenants that are taken on board step by step, by two operators
+    TenantOnboarding,
+    /// Tables in a PostgreSQL database
+    DatabaseTable,
+}
+
+impl System {
+    /// The two before the first act, and the acts.
+    const fn steps(self) -> usize {
+        match self {
+            Self::PackageOperator => packages::STEPS,
+            Self::TenantOnboarding => tenants::STEPS,
+            Self::DatabaseTable => tables::STEPS,
+        }
+    }
+
+    /// What is not real of its Pods.
+    const fn pods(self) -> Pods {
+        match self {
+            Self::PackageOperator => Pods::Simulated,
+            Self::TenantOnboarding | Self::DatabaseTable => Pods::Processes,
+        }
+    }
 }
 
 /// Runs the demo: 0 when everything happened as it should, 130 when it was interrupted, else 1.
@@ -78,10 +104,10 @@ pub(crate) async fn demo(arguments: Arguments) -> ExitCode {
 /// Sets the scene, plays, and cleans up whatever happened; false if it was interrupted.
 async fn play(arguments: Arguments, progress: &Progress) -> Result<bool> {
     let binary = locate(arguments.operator.as_deref())?;
-    let steps = arguments.system.map_or(STEPS, |_| packages::STEPS);
+    let steps = arguments.system.map_or(STEPS, System::steps);
     title(progress, (1, steps), "A Kubernetes control plane");
     let cluster = tokio::select! {
-        cluster = Cluster::get(progress) => cluster?,
+        cluster = Cluster::get(progress, arguments.system.map_or(Pods::Simulated, System::pods)) => cluster?,
         _ = tokio::signal::ctrl_c() => return Ok(false),
     };
     let client = cluster.client().await?;
@@ -106,11 +132,9 @@ async fn play_on(
     let client = cluster.client().await?;
     apply_crds(&client, &arguments.project, new_crds).await?;
     progress.say("  ✓ namespace and CRDs of the charts");
-    if let Some(System::PackageOperator) = arguments.system {
-        title(progress, (2, packages::STEPS), "The operator, with this repository's watches.yaml");
-        let file = locate(arguments.operator.as_deref())?;
+    if let Some(system) = arguments.system {
         return tokio::select! {
-            played = packages::play(progress, cluster, &file, &arguments.project, arguments.pause) => played.map(|()| true),
+            played = play_system(system, &arguments, progress, cluster) => played.map(|()| true),
             _ = tokio::signal::ctrl_c() => Ok(false),
         };
     }
@@ -125,6 +149,20 @@ async fn play_on(
     let cleared = if matches!(cluster, Cluster::Own(_)) { Ok(()) } else { stage.clear().await };
     let finished = played?;
     cleared.map(|()| finished)
+}
+
+/// Plays one of the systems.
+async fn play_system(system: System, arguments: &Arguments, progress: &Progress, cluster: &Cluster) -> Result<()> {
+    let Cluster::Own(plane) = cluster else {
+        bail!("expected a cluster of its own: what the Pods of this system are is only here");
+    };
+    title(progress, (2, system.steps()), "The operator, with this repository's watches.yaml");
+    let file = locate(arguments.operator.as_deref())?;
+    match system {
+        System::PackageOperator => packages::play(progress, plane, arguments, &file).await,
+        System::TenantOnboarding => tenants::play(progress, plane, arguments, &file).await,
+        System::DatabaseTable => tables::play(progress, plane, arguments, &file).await,
+    }
 }
 
 /// Says which step begins, of so many.
@@ -154,15 +192,9 @@ impl Stage {
     fn new(arguments: Arguments, progress: Progress, cluster: &Cluster, client: Client) -> Result<Self> {
         title(&progress, (2, STEPS), "The operator, with this repository's watches.yaml");
         let file = locate(arguments.operator.as_deref())?;
-        let settings = Settings {
-            file: &file,
-            project: &arguments.project,
-            kubeconfig: &cluster.kubeconfig(),
-            logs: cluster.logs(),
-            namespace: cluster.only_namespace(),
-            lease: None,
-        };
-        let operator = Operator::start(&settings)?;
+        let kubeconfig = cluster.kubeconfig();
+        let settings = Settings::of(&file, &arguments.project, &kubeconfig, cluster.logs());
+        let operator = Operator::start(&Settings { namespace: cluster.only_namespace(), ..settings })?;
         let mut kinds = children();
         kinds.extend([web(), minimart(), pod()]);
         let observer = Observer::start(&client, NAMESPACE, &kinds);
