@@ -98,12 +98,12 @@ test-e2e-here: ## The same where this machine can run a node, and a line that sa
 	  echo "NOT RUN: the tests on a real node (\`make test-e2e\`), which this machine does not allow for the reason above"; fi
 
 .PHONY: packages
-packages: ## Install the Debian packages that a real node needs, where that is allowed
+packages: ## Install the Debian packages that a real node, and tests with a database, need, where that is allowed
 	@if [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null; then \
 	  { apt-get update --quiet && DEBIAN_FRONTEND=noninteractive apt-get install --quiet --yes --no-install-recommends \
-	    containerd runc containernetworking-plugins iptables iproute2; } > /dev/null || \
-	  echo "the packages of a real node could not be installed" >&2; \
-	else echo "the packages of a real node are not installed: this needs root and apt" >&2; fi
+	    containerd runc containernetworking-plugins iptables iproute2 postgresql; } > /dev/null || \
+	  echo "the packages of a real node and PostgreSQL could not be installed" >&2; \
+	else echo "the packages of a real node and PostgreSQL are not installed: this needs root and apt" >&2; fi
 
 .PHONY: test-long
 test-long: export TEST_LONG = 1

@@ -239,15 +239,23 @@ fn all_probes_that_fail_are_told() {
     assert_eq!(judged(probes, json!({})), ["a", "c"]);
 }
 
+/// What the processor has spent on this thread: others may keep it busy.
+pub(in crate::policy) fn processor_seconds() -> f64 {
+    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    let nanoseconds: f64 = schedule.split_whitespace().next().unwrap().parse().unwrap();
+    nanoseconds / 1e9
+}
+
 #[test]
 fn the_rules_of_a_file_share_what_they_may_cost() {
     let rule = "{cel: {rule: 'self.l.all(x, self.l.all(y, true))', message: m}}";
     let probes = format!("[{}]", vec![rule; 1_000].join(", "));
     let object = json!({"l": vec![0; 1_500]});
     assert_eq!(judged(&format!("[{rule}]"), object.clone()), ["m: the rules take too long"]);
-    let start = std::time::Instant::now();
+    let before = processor_seconds();
     assert_eq!(judged(&probes, object), ["m: the rules take too long"]);
-    assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
+    let took = processor_seconds() - before;
+    assert!(took < 3.0, "{took}");
     let matching = "{cel: {rule: \"self.a.matches('a')\", message: m}}";
     let many = format!("probes: [{{probes: [{}]}}]", vec![matching; 33].join(", "));
     assert_eq!(

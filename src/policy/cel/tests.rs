@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::*;
+use crate::policy::tests::processor_seconds;
 
 /// What a rule says of an object: its truth, or the fault or error.
 fn judged(rule: &str, object: &Json) -> Result<bool, String> {
@@ -226,12 +227,8 @@ fn hostile_rules_end_soon() {
     }
 }
 
-/// The answer, and the seconds that the processor took for it: others may keep it busy.
 fn judged_alone(rule: &str, object: &Json) -> (Result<bool, String>, f64) {
-    let answer = judged(rule, object);
-    let schedule = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    let nanoseconds: f64 = schedule.split_whitespace().next().unwrap().parse().unwrap();
-    (answer, nanoseconds / 1e9)
+    (judged(rule, object), processor_seconds())
 }
 
 /// Pieces of the language in every order, by a generator with a seed: whatever comes, there is an answer.

@@ -232,3 +232,45 @@ async fn without_rights_on_pods_a_result_is_empty_a_message_shorter_and_that_is_
     assert_eq!(message, "BackoffLimitExceeded: Job has reached the specified backoff limit");
     assert_eq!(operator.logged("Causes below objects stay unknown").len(), 1);
 }
+
+/// Templates and status look the same Jobs up: what the one has seen is news for the other.
+const LOOKS: &str = "{{- define \"done\" -}}
+{{- range lookupSelector \"batch/v1\" \"Job\" .Release.Namespace \"work=yes\" (list \"status.conditions\") }}
+{{- if conditionTrue . \"Complete\" }}{{ .metadata.name }} {{ end }}
+{{- end }}
+{{- end }}
+apiVersion: batch/v1
+kind: Job
+metadata:
+  name: {{ .Release.Name }}-load
+  labels: {work: 'yes'}
+  annotations: {chart-operator.dev/action: load}
+spec:
+  template:
+    spec:
+      restartPolicy: Never
+      containers: [{name: main, image: none}]
+{{- with include \"done\" . }}
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ $.Release.Name }}-done}
+data: {jobs: {{ quote . }}}
+{{- end }}
+";
+
+#[tokio::test]
+async fn a_chart_that_looks_for_its_own_jobs_sees_their_end() {
+    let namespace = Namespace::create("action-seen").await;
+    let project = project(LOOKS);
+    project.edit("demo/operator/status.yaml", |_| "done: {{ include \"done\" . | quote }}\n".to_owned());
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1h"]).await;
+    namespace.create_resource("Web", "shop", json!({})).await;
+    until_job(&namespace, "shop-load").await;
+    namespace.end_job_saying("shop-load", 0, "").await;
+    let done = |map: &serde_json::Value| map["data"]["jobs"] == "shop-load ";
+    namespace.until("ConfigMap", "shop-done", "the end of the Job is seen", done).await;
+    let told = |resource: &serde_json::Value| resource["status"]["done"] == "shop-load ";
+    namespace.until("Web", "shop", "the status tells of it", told).await;
+    assert_quiet(&operator, Duration::from_secs(1)).await;
+}
