@@ -2,7 +2,9 @@
 
 use clap_complete::Shell;
 
-/// Prints a script that the shell reads at its start, for instance `source <(chart-operator completion bash)`.
+/// Print a completion script for a shell
+///
+/// The shell reads it at its start. In ~/.bashrc: `source <(chart-operator completion bash)`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Args {
     /// The shell the script is for
@@ -14,5 +16,6 @@ pub(super) struct Args {
 pub(super) fn script(args: &Args, name: &'static str, mut command: clap::Command) -> String {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut command, name, &mut script);
-    String::from_utf8_lossy(&script).into_owned()
+    // In bash, clap_complete 4.6.11 calls a program whose name has a dash by two names, and so never finds its commands' flags.
+    String::from_utf8_lossy(&script).replace(&name.replace('-', "__subcmd__"), &name.replace('-', "__"))
 }

@@ -9,6 +9,7 @@ mod check;
 mod completion;
 mod diff;
 mod go_flags;
+mod man;
 mod offline;
 mod rbac;
 mod report;
@@ -46,9 +47,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the operator
     Run(Box<run::Args>),
-    /// Render charts without a cluster
     Template(Box<template::Args>),
     /// Tell every fault of the watches file and its charts, without a cluster
     Check(check::Args),
@@ -56,18 +55,19 @@ enum Command {
     Diff(diff::Args),
     /// Print the least role that the operator needs for its charts
     Rbac(rbac::Args),
-    /// Begin a project in this directory
     Init(Box<scaffold::InitArgs>),
     /// Add something to a project
     Create(scaffold::CreateArgs),
     /// Write a bundle for the Operator Lifecycle Manager
     Bundle(scaffold::bundle::Args),
-    /// Print the JSON Schema of a file, for editors
     Schema(schema::Args),
     /// Print the version
     Version,
-    /// Print a completion script for a shell
     Completion(completion::Args),
+    Man(man::Args),
+    /// Print docs/command-line.md
+    #[command(hide = true)]
+    Markdown,
 }
 
 /// Runs the command this process was started with.
@@ -103,6 +103,8 @@ fn execute(name: &'static str, chosen: Command) -> anyhow::Result<ExitCode> {
         Command::Schema(args) => print(&schema::text(args))?,
         Command::Version => print(&version::line(name))?,
         Command::Completion(args) => print(&completion::script(&args, name, command(name)))?,
+        Command::Man(args) => man::run(&args, command(name))?,
+        Command::Markdown => print(&man::markdown(command(name)))?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -30,6 +30,29 @@ fn every_failure_exits_with_1_and_help_with_0() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// Completes the last of the words as bash does.
+const COMPLETE: &str = r#"
+    source <("$0" completion bash)
+    COMP_WORDS=("$@") COMP_CWORD=$(($# - 1))
+    [[ $(complete -p chart-operator) =~ -F\ ([^ ]+) ]]
+    "${BASH_REMATCH[1]}" chart-operator "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD - 1]}"
+    echo "${COMPREPLY[*]}"
+"#;
+
+#[test]
+fn a_shell_completes_commands_flags_and_values() -> anyhow::Result<()> {
+    for (words, want) in [
+        (&["te"][..], "template"),
+        (&["run", "--leader-election-n"], "--leader-election-namespace"),
+        (&["check", "--format", ""], "text json"),
+    ] {
+        let mut bash = Command::new("bash");
+        let output = bash.args(["-c", COMPLETE, PROGRAM, "chart-operator"]).args(words).output()?;
+        assert_eq!(String::from_utf8(output.stdout)?.trim_end(), want, "{words:?}");
+    }
+    Ok(())
+}
+
 #[cfg(unix)]
 #[test]
 fn the_name_it_is_called_by_is_the_name_it_prints() -> anyhow::Result<()> {

@@ -42,6 +42,14 @@ pub(super) struct Args {
     /// Name of the release, if it has one, and the chart
     #[arg(value_name = "CHART", hide = true)]
     arguments: Vec<String>,
+    /// Show what was rendered although it is no YAML
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          default_value = "false", hide_default_value = true, action = ArgAction::Set)]
+    debug: bool,
+    /// Answer requests on standard input, one JSON document a line
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+          default_value = "false", hide_default_value = true, action = ArgAction::Set)]
+    batch: bool,
     #[command(flatten)]
     given: given::Given,
     #[command(flatten)]
@@ -52,14 +60,6 @@ pub(super) struct Args {
     shown: output::Shown,
     #[command(flatten)]
     resource: resource::Resources,
-    /// Show what was rendered although it is no YAML
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          default_value = "false", hide_default_value = true, action = ArgAction::Set)]
-    debug: bool,
-    /// Answer requests on standard input, one JSON document a line
-    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
-          default_value = "false", hide_default_value = true, action = ArgAction::Set)]
-    batch: bool,
 }
 
 /// What templates see of the release.
