@@ -4,6 +4,7 @@
 #   KUBECTL       the kubectl of `install`, `deploy` and so on: that of the machine, else the one that `tools/` pins
 #   KUSTOMIZE     the kustomize of the same
 #   IMG           the image that `deploy` runs and the `docker-` targets build, such as `IMG=registry.example.com/operator:v1`
+#   STAGE         which stage of the Dockerfile `docker-buildx` builds: all of them, or `STAGE=operator`
 #   BINARY        the program that `image` packs, in the place of a release build
 #   SYSTEM        what `demo` shows: nothing for two charts of web servers, or `package-operator`,
 #                 `tenant-onboarding`, `database-table`
@@ -25,10 +26,17 @@ KUSTOMIZE ?= $(or $(shell command -v kustomize),$(TESTBED) tool kustomize)
 CONTAINER_TOOL ?= docker
 IMG ?= controller:latest
 PLATFORMS ?= linux/amd64,linux/arm64
+STAGE ?=
 BINARY ?=
 ARGS ?=
 SECONDS ?= 60
 SHARD ?= 0/1
+COMMIT ?= $(or $(shell git rev-parse HEAD 2> /dev/null),unknown)
+SOURCE_DATE_EPOCH ?= $(or $(shell git log -1 --format=%ct 2> /dev/null),0)
+VERSION := $(shell sed -n 's/^version = "\(.*\)"/\1/p' Cargo.toml | head -n 1)
+GIVEN := chart-operator-v$(VERSION)-$(shell uname -s | tr A-Z a-z)-$(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
+# Paths of this machine, which must not be in what is given away.
+REMAP := --remap-path-prefix=$(CURDIR)=. --remap-path-prefix=$(or $(CARGO_HOME),$(HOME)/.cargo)=cargo
 MODULES ?= src/release/plan src/readiness src/watches src/status
 TARGETS ?= $(notdir $(wildcard tests/golden/fuzz/*))
 
@@ -43,7 +51,7 @@ endef
 help: ## List the targets
 	@awk 'BEGIN { FS = ":.*## " } \
 	  /^##@ / { printf "\n%s\n", substr($$0, 5) } \
-	  /^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	  /^[a-z-]+:.*## / { printf "  %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build everything in the development profile
@@ -60,6 +68,10 @@ lint: ## Check the format, and every lint without exception
 	$(CARGO) clippy --test cluster --test e2e $(CARGO_FLAGS) -- -D warnings
 	$(CARGO) clippy --package testbed --test node $(CARGO_FLAGS) -- -D warnings
 
+.PHONY: lint-workflows
+lint-workflows: ## Check the workflows of GitHub; needs Go
+	go -C tools/workflows tool actionlint $(addprefix $(CURDIR)/,$(wildcard .github/workflows/*.yml))
+
 .PHONY: docs
 docs: ## Build the documentation; a broken link fails
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --no-deps $(CARGO_FLAGS)
@@ -71,7 +83,7 @@ clean: ## Remove what was built
 ##@ Tests
 
 .PHONY: test
-test: lint test-unit test-cluster test-e2e-here ## Everything that a change must pass; CI runs this
+test: lint lint-workflows test-unit test-cluster test-e2e-here ## Everything that a change must pass; CI runs this
 
 .PHONY: test-unit
 test-unit: ## Tests that need no cluster: units, architecture, golden files
@@ -130,8 +142,39 @@ bench: ## Measure, and print the numbers beside the targets
 	$(CARGO) run --release $(CARGO_FLAGS) --package testbed -- bench
 
 .PHONY: deny
-deny: ## Check licences, advisories, sources and doubled crates; needs cargo-deny
-	$(CARGO) deny --all-features check
+deny: ## Check licences, sources and doubled crates; needs cargo-deny
+	$(CARGO) deny --all-features check bans licenses sources
+
+.PHONY: advisories
+advisories: ## Look for advisories about our dependencies; needs cargo-deny and the network
+	$(CARGO) deny --all-features check advisories
+
+##@ Releases
+
+.PHONY: release
+release: ## Build what is given away into target/dist, the same to the byte wherever and whenever it is built
+	RUSTFLAGS="$(REMAP)" CHART_OPERATOR_COMMIT=$(COMMIT) \
+	  $(CARGO) build --release --package chart-operator --target-dir target/given $(CARGO_FLAGS)
+	rm -rf target/dist/$(GIVEN) && mkdir -p target/dist/$(GIVEN)/completions
+	cp LICENSE README.md CHANGELOG.md target/given/release/chart-operator target/dist/$(GIVEN)
+	target/given/release/chart-operator man target/dist/$(GIVEN)/man1
+	for shell in bash elvish fish powershell zsh; do \
+	  target/given/release/chart-operator completion $$shell > target/dist/$(GIVEN)/completions/chart-operator.$$shell; done
+	tar --sort=name --mtime=@$(SOURCE_DATE_EPOCH) --owner=0 --group=0 --numeric-owner --mode=go=rX,u+rw,a-s \
+	  -C target/dist -c $(GIVEN) | gzip -9n > target/dist/$(GIVEN).tar.gz
+	rm -r target/dist/$(GIVEN)
+	cd target/dist && sha256sum $(GIVEN).tar.gz | tee $(GIVEN).tar.gz.sha256
+
+.PHONY: release-compare
+release-compare: ## Fail unless the folders FIRST and SECOND hold the same bytes
+	diff -r $(FIRST) $(SECOND)
+
+.PHONY: release-check
+release-check: ## Build HEAD twice, in two folders and from nothing, and compare: takes twice as long as `release`
+	rm -rf target/twice
+	for build in target/twice/first target/twice/second/deeper; do mkdir -p $$build; git archive HEAD | tar -x -C $$build; \
+	  $(MAKE) -C $$build release; done
+	$(MAKE) release-compare FIRST=target/twice/first/target/dist SECOND=target/twice/second/deeper/target/dist
 
 ##@ The operator
 
@@ -168,7 +211,7 @@ docker-push: ## Push it
 
 .PHONY: docker-buildx
 docker-buildx: ## Build it for several platforms, and push it
-	$(CONTAINER_TOOL) buildx build --push --platform=$(PLATFORMS) --tag $(IMG) .
+	$(CONTAINER_TOOL) buildx build --push --platform=$(PLATFORMS) $(addprefix --target=,$(STAGE)) --tag $(IMG) .
 
 ##@ A real node
 
