@@ -138,16 +138,10 @@ reasons! {
     RenderFailed,
     /// Rendering took more than it may.
     RenderBudgetExceeded,
-    /// The values do not match the chart's schema.
-    InvalidValues,
-    /// The resource's name is no name of a release, or another chart has a release of that name.
-    InvalidRelease,
     /// An object belongs to another.
     CollisionDetected,
     /// The API server refuses an object.
     Refused,
-    /// An object's field cannot be changed, and it may not be recreated.
-    ImmutableField,
     /// The operator may not do what is needed.
     Forbidden,
     /// A rendered object is not among those that the watch allows.
@@ -170,10 +164,6 @@ reasons! {
     Contended,
     /// Our own writes made the chart render something else, again and again.
     Unstable,
-    /// The kind of an object is not served.
-    KindNotServed,
-    /// A bug in the operator.
-    InternalError,
 }
 
 impl fmt::Display for Reason {

@@ -15,6 +15,7 @@ mod cause;
 mod database_table;
 mod diff;
 mod disturbed;
+mod documents;
 mod faults;
 mod fields;
 mod hooks;
@@ -25,6 +26,9 @@ mod metrics;
 mod namesakes;
 mod operator_sdk;
 mod package_operator;
+#[path = "../papers/mod.rs"]
+#[expect(dead_code, reason = "what the tests without a cluster ask of the papers")]
+mod papers;
 mod phases;
 mod quiet;
 mod records;

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::process::Command;
 use std::rc::Rc;
 
 use chart_operator::chart::{Chart, File, load};
@@ -24,6 +23,8 @@ use chart_operator::status::{Occasion, Outcome, Reason};
 use chart_operator::template::Limits;
 use chart_operator::yaml::{self, Numbers};
 use serde_json::{Value as Json, json};
+
+use crate::papers::{Terminal, page};
 
 const GUIDE: &str = include_str!("../../docs/policy.md");
 const MADE: &str = "2026-01-01T00:00:00Z";
@@ -320,23 +321,17 @@ fn the_status_is_what_the_file_says_and_the_operators_conditions() {
 }
 
 #[test]
-fn the_status_can_be_tried_without_a_cluster() -> anyhow::Result<()> {
-    let folder = testbed::guard::Folder::new("chart-operator-guide-")?;
+fn the_status_can_be_tried_without_a_cluster() {
+    let program = format!("exec '{}' \"$@\"", env!("CARGO_BIN_EXE_chart-operator"));
+    let mut terminal = Terminal::new(&[("chart-operator", &program)], &[]);
     for (name, text) in after("The status") {
-        let is_of_chart = !["shop.yaml", "outcome.yaml"].contains(&name.as_str());
-        let path = folder.path().join(if is_of_chart { format!("shop/{name}") } else { name });
-        fs::create_dir_all(path.parent().unwrap())?;
-        fs::write(path, text)?;
+        let path = terminal.at().join("shop").join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
     }
     let watches = "- {group: example.com, version: v1, kind: Shop, chart: shop}\n";
-    fs::write(folder.path().join("watches.yaml"), watches)?;
-    let example = GUIDE.split("```text\n$ chart-operator ").nth(1).unwrap().split_once("```").unwrap().0;
-    let (args, want) = example.split_once('\n').unwrap();
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chart-operator"));
-    let found = command.args(args.split(' ')).current_dir(folder.path()).output()?;
-    assert_eq!(String::from_utf8(found.stderr)?, "");
-    assert_eq!(String::from_utf8(found.stdout)?, want);
-    Ok(())
+    fs::write(terminal.at().join("watches.yaml"), watches).unwrap();
+    assert_eq!(terminal.read(&page("docs/policy.md"), |_| true), 1);
 }
 
 /// What the tables name is what there is.

@@ -13,12 +13,15 @@ mod charts;
 mod cli;
 mod database_tables;
 mod deployment;
+mod documents;
 mod fetch;
 mod fuzz;
 mod guide;
 mod hostile;
 mod oracle;
 mod packages;
+#[path = "../papers/mod.rs"]
+mod papers;
 mod release;
 mod scaffold;
 mod stage;

@@ -13,9 +13,6 @@ const ARCHITECTURE_LINES: usize = 200;
 /// A second TLS stack is a second set of holes, and a C library in every image.
 const TLS: [&str; 5] = ["openssl", "openssl-sys", "native-tls", "aws-lc-sys", "boring-sys"];
 
-/// The papers at the root.
-const PAPERS: [&str; 4] = ["README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md"];
-
 #[test]
 fn no_file_is_longer_than_one_can_know_by_heart() -> anyhow::Result<()> {
     let long: Vec<String> = rust_files(&["src", "crates"])?
@@ -100,37 +97,6 @@ fn an_invariant_names_a_test_that_is_there() -> anyhow::Result<()> {
         }
     }
     assert!(named > 3, "only {named} invariants are held by a test");
-    Ok(())
-}
-
-#[test]
-fn every_target_that_the_papers_name_exists() -> anyhow::Result<()> {
-    let makefile = read("Makefile")?;
-    let targets: BTreeSet<&str> = makefile.lines().filter_map(|line| line.strip_prefix(".PHONY: ")).collect();
-    let mut named = BTreeSet::new();
-    for paper in PAPERS {
-        let text = read(paper)?;
-        named.extend(commands(&text).filter_map(make_target).map(str::to_owned));
-    }
-    assert!(named.contains("demo"), "the README's quick start is not read right: {named:?}");
-    let missing: Vec<&String> = named.iter().filter(|name| !targets.contains(name.as_str())).collect();
-    assert_eq!(missing, Vec::<&String>::new());
-    for target in targets {
-        assert!(makefile.contains(&format!("\n{target}: ")) && makefile.contains("## "), "`{target}` is not described");
-    }
-    Ok(())
-}
-
-#[test]
-fn links_between_the_papers_lead_somewhere() -> anyhow::Result<()> {
-    for paper in PAPERS {
-        let text = read(paper)?;
-        for link in text.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(link, _)| link) {
-            let path = link.split('#').next().unwrap_or(link);
-            let is_file = !path.is_empty() && !link.contains("://") && !link.contains("::");
-            assert!(!is_file || root().join(path).exists(), "{paper}: {link}");
-        }
-    }
     Ok(())
 }
 
@@ -266,20 +232,6 @@ fn section<'a>(text: &'a str, heading: &'a str) -> impl Iterator<Item = &'a str>
 /// What stands between backticks.
 fn code(text: &str) -> impl Iterator<Item = &str> {
     text.split('`').skip(1).step_by(2)
-}
-
-/// Inline code, and the lines of code blocks.
-fn commands(text: &str) -> impl Iterator<Item = &str> {
-    text.split("```").enumerate().flat_map(|(at, part)| -> Vec<&str> {
-        if at % 2 == 1 { part.lines().collect() } else { code(part).collect() }
-    })
-}
-
-/// The target of a command that starts with `make`, variables before it left out.
-fn make_target(command: &str) -> Option<&str> {
-    let mut words = command.split_whitespace().skip_while(|word| word.contains('='));
-    words.next().filter(|word| *word == "make")?;
-    words.next().filter(|word| word.chars().all(|c| c.is_ascii_lowercase() || c == '-'))
 }
 
 /// What stands behind a key, at any depth.
