@@ -117,7 +117,9 @@ mod tests {
     fn cgroups_are_mounted_where_they_say() {
         match group_roots() {
             Ok(roots) => {
-                roots.iter().for_each(|root| assert!(root.join("cgroup.procs").exists(), "{}", root.display()))
+                for root in &roots {
+                    assert!(root.join("cgroup.procs").exists(), "{}", root.display());
+                }
             }
             Err(error) => assert_eq!(error.to_string(), "expected cgroups, found none mounted"),
         }
