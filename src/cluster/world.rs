@@ -78,6 +78,8 @@ pub struct ClusterWorld {
     sight: Sight,
     chance: Chance,
     random: RefCell<StdRng>,
+    /// When the render began: what `chance` holds may be kept from an earlier one.
+    began: Timestamp,
     start: Instant,
     /// How long calls took.
     waited: Cell<Duration>,
@@ -96,6 +98,7 @@ impl ClusterWorld {
             sight,
             random: RefCell::new(chance.of_file("")),
             chance,
+            began: Timestamp::now(),
             start: Instant::now(),
             waited: Cell::default(),
             looked: RefCell::default(),
@@ -159,6 +162,10 @@ impl ClusterWorld {
 impl World for ClusterWorld {
     fn now(&self) -> Timestamp {
         self.chance.now
+    }
+
+    fn has_come(&self, instant: Timestamp) -> bool {
+        self.began >= instant
     }
 
     fn elapsed(&self) -> Option<Duration> {

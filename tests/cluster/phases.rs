@@ -370,3 +370,24 @@ async fn a_status_that_never_comes_to_rest_is_written_ever_less_often() {
     namespace.until("ConfigMap", "shop-one", "it follows", |object| object["data"]["key"] == "b").await;
     operator.kill();
 }
+
+#[tokio::test]
+async fn what_is_kept_of_an_earlier_render_does_not_stop_the_clock() {
+    let namespace = Namespace::create("phased-clock").await;
+    let template = "apiVersion: v1
+kind: ConfigMap
+metadata: {name: {{ .Release.Name }}}
+data:
+  drawn: {{ randAlphaNum 8 | quote }}
+  told: {{ elapsed \"3s\" .Values.since | quote }}
+";
+    let project = project(&[("operator/policy.yaml", "phases: []\n"), ("templates/all.yaml", template)]);
+    let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1h"]).await;
+    let since = k8s_openapi::jiff::Timestamp::now().to_string();
+    namespace.create_resource("Web", "shop", json!({"since": since})).await;
+    let told = |word: &'static str| move |map: &Json| map["data"]["told"] == word;
+    let before = namespace.until("ConfigMap", "shop", "the time has not come", told("false")).await;
+    let after = namespace.until("ConfigMap", "shop", "the time has come", told("true")).await;
+    assert_eq!(before["data"]["drawn"], after["data"]["drawn"]);
+    assert_quiet(&operator, std::time::Duration::from_secs(1)).await;
+}
