@@ -383,7 +383,7 @@ data:
 ";
     let project = project(&[("operator/policy.yaml", "phases: []\n"), ("templates/all.yaml", template)]);
     let operator = Operator::start_with(&project, &namespace, &["--reconcile-period=1h"]).await;
-    let since = k8s_openapi::jiff::Timestamp::now().to_string();
+    let since = Timestamp::now().to_string();
     namespace.create_resource("Web", "shop", json!({"since": since})).await;
     let told = |word: &'static str| move |map: &Json| map["data"]["told"] == word;
     let before = namespace.until("ConfigMap", "shop", "the time has not come", told("false")).await;
