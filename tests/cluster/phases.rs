@@ -1,5 +1,6 @@
 //! Charts with a policy: objects go live phase by phase, and the chart says what ready means and what its status is.
 
+use k8s_openapi::jiff::Timestamp;
 use serde_json::{Value as Json, json};
 
 use crate::quiet::{assert_quiet, writes};
