@@ -236,7 +236,7 @@ async fn the_steps_of_the_guide_are_those_of_these_tests() {
     let guide = include_str!("../../docs/migrating-from-operator-sdk.md");
     let namespace = Namespace::create("guide").await;
     let project = Project::scaffolded(&namespace.client).await;
-    let command = guide.split("```sh\n").nth(1).unwrap().split("```").next().unwrap().trim();
+    let command = guide.lines().find_map(|line| line.trim().strip_prefix("$ ")).unwrap();
     assert_eq!(command, "chart-operator check");
     let check = std::process::Command::new(env!("CARGO_BIN_EXE_chart-operator"))
         .arg(command.rsplit(' ').next().unwrap())
