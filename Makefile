@@ -83,7 +83,7 @@ clean: ## Remove what was built
 ##@ Tests
 
 .PHONY: test
-test: lint lint-workflows test-unit test-cluster test-e2e-here ## Everything that a change must pass; CI runs this
+test: lint lint-workflows test-unit test-cluster ## What a change must pass; CI runs this. `test-e2e-here` is beside it where the machine can run a node
 
 .PHONY: test-unit
 test-unit: ## Tests that need no cluster: units, architecture, golden files
